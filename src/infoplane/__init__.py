@@ -1,0 +1,65 @@
+"""Measure the information inside a neural network, layer by layer, while it trains.
+
+    >>> import infoplane as ip
+    >>> ds = ip.run("szt", quick=True)  # doctest: +SKIP
+    >>> ip.plot_plane(ds)  # doctest: +SKIP
+
+All information is in bits. Names are loaded when they are first used, so that importing the package is quick.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from infoplane.errors import ConfigError, InfoplaneError, InputError, StoreError
+
+if TYPE_CHECKING:
+    from infoplane import data as datasets
+    from infoplane.estimators import Estimate, LayerInformation, entropy, layer_information, list_estimators
+    from infoplane.estimators.flags import explain
+    from infoplane.experiments import resume, run
+    from infoplane.plots import plane as plot_plane
+    from infoplane.results import load
+
+__all__ = [
+    "ConfigError",
+    "Estimate",
+    "InfoplaneError",
+    "InputError",
+    "LayerInformation",
+    "StoreError",
+    "datasets",
+    "entropy",
+    "explain",
+    "layer_information",
+    "list_estimators",
+    "load",
+    "plot_plane",
+    "resume",
+    "run",
+]
+
+_HOME = {  # where each public name lives; "module:name" where it has another name there
+    "Estimate": "infoplane.estimators",
+    "LayerInformation": "infoplane.estimators",
+    "entropy": "infoplane.estimators",
+    "explain": "infoplane.estimators.flags",
+    "layer_information": "infoplane.estimators",
+    "list_estimators": "infoplane.estimators",
+    "load": "infoplane.results",
+    "plot_plane": "infoplane.plots:plane",
+    "resume": "infoplane.experiments",
+    "run": "infoplane.experiments",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return importlib.import_module("infoplane.data")
+    if name in _HOME:
+        module, _, inner = _HOME[name].partition(":")
+        return getattr(importlib.import_module(module), inner or name)
+    raise AttributeError(f"module 'infoplane' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,147 @@
+"""Plug-in information of a layer quantised into cells."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from infoplane.errors import InputError, did_you_mean
+from infoplane.estimators import cells
+from infoplane.estimators.base import EntropyEstimator, Layers, LayerValues
+from infoplane.estimators.counting import Counted, count, values_of_counts
+from infoplane.estimators.discrete import check_correction
+
+EDGES = ("fixed", "idnns", "width", "layer", "run", "quantile", "adaptive")
+FITTED = ("layer", "run", "quantile", "adaptive")
+"""Edges that follow the activations, of the whole layer or unit by unit."""
+
+MAX_BINS = 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class Binning(EntropyEstimator):
+    r"""Quantise each unit into bins and count: I(X;T) = H(T), I(T;Y) = H(T) − Σ p(y) H(T|Y=y), in bits.
+
+    A quantised layer of a deterministic network has H(T|X) = 0, so its information with *which input* is its
+    entropy. The number belongs to the quantised layer, and changes with the bins.
+
+    Args:
+        bins: number of cells of each unit (``width`` has as many as it needs).
+        edges: where the cells lie.
+            ``fixed``: equal cells from ``low`` to ``high``.
+            ``idnns``: edges at ``linspace(low, high, bins)``, the bins of IDNNs: ``bins − 1`` equal cells and
+            one more for values from ``high`` up.
+            ``width``: floor(t / width), without limits (Saxe et al. 2018).
+            ``layer``: equal cells from the smallest to the largest value of the layer as it is now.
+            ``run``: the same with the range over all measured epochs of the run; in packaged runs only, which
+            train a second time to know it.
+            ``quantile``: cells of equal mass. Equal values share a cell.
+            ``adaptive``: cells of equal mass among the layer's *distinct* values, so that the zeros of a
+            rectified unit take one cell only (Chelombiev, Houghton & O'Donnell 2019).
+        low, high: range for ``fixed`` and ``idnns``. Values outside go to the outer cells and raise the flag
+            ``clipped``. (IDNNs itself puts values below ``low`` into the *last* cell.)
+        width: width of a cell for ``width``.
+        per: whether fitted edges (layer, run, quantile, adaptive) follow the whole ``layer`` or each ``unit``.
+        correction: bias correction of each entropy, see `infoplane.estimators.discrete`; ``none`` is the
+            plug-in of every paper on the information plane.
+
+    Range:
+        0 ≤ I(T;Y) ≤ I(X;T) ≤ min(log2 N, dim · log2 bins) without a correction.
+
+    Flags:
+        ``saturated``: I(X;T) within 0.1 bit of log2 N: the number of samples, not the layer.
+        ``clipped``: values outside the range; their share is in the reason.
+        ``constant``: every sample has the same activations. ``non-finite``: the estimate is NaN.
+
+    When it misleads:
+        Plug-in entropy is too small by about (cells − 1)/2N nats when cells are many, and cannot exceed
+        log2 N. With fixed edges an unbounded activation is clipped, and the picture shows the clipping. With
+        edges that follow the layer, a layer that only grows looks as if nothing happened.
+
+    Raises:
+        InputError: for a parameter outside its range; names it.
+
+    References:
+        Shwartz-Ziv & Tishby (2017) and the edges of their public code (IDNNs); Saxe et al. (2018);
+        Chelombiev, Houghton & O'Donnell (2019).
+
+    Example:
+        >>> import numpy as np
+        >>> from infoplane.estimators import Binning
+        >>> t = np.array([[-0.9], [-0.9], [0.9], [0.9]])
+        >>> Binning(bins=2).of_layer(t, [0, 0, 1, 1]).label.bits
+        1.0
+    """
+
+    bins: int = 30
+    edges: Literal["fixed", "idnns", "width", "layer", "run", "quantile", "adaptive"] = "fixed"
+    low: float = -1.0
+    high: float = 1.0
+    width: float = 0.07
+    per: Literal["layer", "unit"] = "layer"
+    correction: str = "none"
+    name: ClassVar[str] = "binning"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.bins, int | np.integer) or isinstance(self.bins, bool):
+            raise InputError(f"binning bins is {self.bins!r}; expected a whole number")
+        if self.edges not in EDGES:
+            raise InputError(f"binning edges is '{self.edges}'{did_you_mean(str(self.edges), EDGES)}")
+        fewest = 2 if self.edges == "idnns" else 1
+        if not fewest <= self.bins <= MAX_BINS:
+            raise InputError(f"binning bins is {self.bins}; expected {fewest} to {MAX_BINS} for edges '{self.edges}'")
+        if not (np.isfinite([self.low, self.high]).all() and self.low < self.high):
+            raise InputError(f"binning low, high is {self.low}, {self.high}; expected finite numbers, low < high")
+        if not (np.isfinite(self.width) and self.width > 0):
+            raise InputError(f"binning width is {self.width}; expected a finite number above 0")
+        if self.per == "unit" and self.edges not in FITTED:
+            raise InputError(
+                f"binning per is 'unit' with edges '{self.edges}'; expected edges among {', '.join(FITTED)}"
+            )
+        check_correction(self.correction)
+
+    def conditional_entropy(self, n_units: int) -> float:
+        """0: a quantised layer is a function of its input."""
+        return 0.0
+
+    def measure(self, layers: Layers) -> LayerValues:
+        """Return I(X;T) and I(T;Y) of every layer of the batch from one sort of its cells."""
+        cut = dataclasses.replace(self, correction="none")
+        shared = layers.shared.setdefault("cells", {})
+        if cut not in shared:  # several corrections of the same cells cut and sort the layer once
+            shared[cut] = self._count(layers)
+        return values_of_counts(layers, shared[cut], self.correction)
+
+    def _count(self, layers: Layers) -> Counted:
+        """Give each sample of each layer the number of its joint cell; layers that are not finite get 0."""
+        codes = np.zeros((layers.n_layers, layers.n_samples), np.uint64)
+        clipped = np.zeros(layers.n_layers)
+        for index in np.flatnonzero(layers.finite):
+            t = layers.host[index]
+            codes[index] = cells.mixed_radix(self._digits(t, layers, int(index)))
+            clipped[index] = self._clipped_share(t)
+        return count(layers, codes, clipped)
+
+    def _digits(self, t: Float[np.ndarray, "dim sample"], layers: Layers, index: int) -> list[tuple[np.ndarray, int]]:
+        """Return the cells of each unit and their number."""
+        if self.edges == "width":
+            return cells.width_cells(t, self.width)
+        parts = [t] if self.per == "layer" else [t[unit : unit + 1] for unit in range(len(t))]
+        return [(row, self.bins) for part in parts for row in self._cells(part, layers, index)]
+
+    def _cells(self, t: Float[np.ndarray, "dim sample"], layers: Layers, index: int) -> cells.Cells:
+        if self.edges == "quantile" or self.edges == "adaptive":
+            return cells.equal_mass_cells(t, self.bins, distinct=self.edges == "adaptive")
+        if self.edges == "layer":
+            return cells.uniform_cells(t, *cells.value_range(t), self.bins)
+        if self.edges == "run":
+            return cells.uniform_cells(t, *cells.widened(*layers.range_over_run(index)), self.bins)
+        n_equal = self.bins - 1 if self.edges == "idnns" else self.bins
+        return cells.uniform_cells(t, self.low, self.high, n_equal, last_open=self.edges == "idnns")
+
+    def _clipped_share(self, t: Float[np.ndarray, "dim sample"]) -> float:
+        """Share of values outside the range of fixed edges."""
+        if self.edges not in ("fixed", "idnns") or (t.min() >= self.low and t.max() <= self.high):
+            return 0.0
+        return float(((t < self.low) | (t > self.high)).mean())

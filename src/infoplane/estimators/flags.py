@@ -1,0 +1,70 @@
+"""What a flag means and what to do about it, in plain words."""
+
+from infoplane.errors import InputError, did_you_mean
+
+EXPLANATIONS: dict[str, str] = {
+    "saturated": (
+        "The value is within 0.1 bit of log2 N, the most that N samples can show. It says how many samples there "
+        "are, not what the network does: nearly every sample has an activation of its own. Use coarser bins or more "
+        "noise, or more samples, and never read compression or its absence from saturated layers."
+    ),
+    "constant": (
+        "Every sample has the same activations, so the layer carries no information: I(X;T) = I(T;Y) = 0. Look for "
+        "dead units, a learning rate that is too large, or a layer that is not connected."
+    ),
+    "ties": (
+        "Some samples have exactly equal values although the data are taken as continuous. Neighbour distances are 0 "
+        "there. Data on a grid are better treated as discrete; saturated activations are better binned."
+    ),
+    "clipped": (
+        "Values lie outside the range of fixed bins and were put into the outer ones. What they differ in is lost, "
+        "and a layer that grows seems to compress: the best-known error of the original code with ReLU. Use edges that "
+        "follow the layer, a fixed width, or a wider range."
+    ),
+    "non-finite": (
+        "The activations hold NaN or infinite values; the estimate is NaN. Other layers and epochs are untouched. "
+        "Usually training has diverged: lower the learning rate."
+    ),
+    "small-class": (
+        "A class has too few samples for the estimator, so its part of I(T;Y) is unreliable. Merge classes, drop the "
+        "class, or measure on more samples."
+    ),
+    "ceiling": (
+        "The estimate is near the largest value that this estimator can give with so many samples. The truth may be "
+        "far above. Use more samples, or an estimator with a model of the dependence."
+    ),
+    "high-dimension": (
+        "The data have more effective dimensions than so many samples can fill; neighbours are far away and the "
+        "estimate is biased, mostly towards 0. Reduce the dimension first, or use a parametric estimator."
+    ),
+    "manifold": (
+        "The data lie on a surface of lower dimension than their coordinates, where this estimator's local model does "
+        "not hold. Use an estimator that needs no density, or coordinates along the surface."
+    ),
+    "dead": (
+        "The member's last hidden layer gives the same value for every sample, or it never learnt: its training "
+        "accuracy stayed at the share of the largest class. It is kept in the means and counted; "
+        "train.redraw_dead=true draws such initialisations again."
+    ),
+    "diverged": ("The member's loss became infinite or NaN; its later values are NaN. Lower the learning rate."),
+}
+"""One explanation for each flag of `infoplane.estimators.base.FLAGS`."""
+
+
+def explain(flag: str) -> str:
+    """Say in plain words what a flag means and what to do.
+
+    Args:
+        flag: the name of a flag, as in ``Estimate.flags``.
+
+    Raises:
+        InputError: for an unknown flag; names the nearest.
+
+    Example:
+        >>> import infoplane as ip
+        >>> ip.explain("constant").split(":")[0]
+        'Every sample has the same activations, so the layer carries no information'
+    """
+    if flag not in EXPLANATIONS:
+        raise InputError(f"unknown flag '{flag}'{did_you_mean(flag, EXPLANATIONS)}")
+    return EXPLANATIONS[flag]

@@ -1,0 +1,37 @@
+"""Activation rows as symbols: which samples have exactly the same activations."""
+
+import numpy as np
+from jaxtyping import Float, Int, UInt64
+
+from infoplane.estimators.base import Layers
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+"""Odd multiplier from the golden ratio; spreads neighbouring words over all 64 bits."""
+
+
+def row_codes(t: Float[np.ndarray, "batch dim sample"]) -> UInt64[np.ndarray, "batch sample"]:
+    """Give equal rows equal 64-bit codes, and different rows different ones.
+
+    The code is a hash: two given different rows share one with probability near 2⁻⁶⁴, so among 240 000 rows a
+    collision has probability below 2⁻²⁹. 0.0 and −0.0 are the same number.
+    """
+    words = (t + t.dtype.type(0)).view(f"u{t.dtype.itemsize}")  # + 0 turns −0.0 into 0.0
+    codes = np.zeros((t.shape[0], t.shape[2]), np.uint64)
+    for unit in range(t.shape[1]):
+        codes ^= words[:, unit]
+        codes *= _MIX
+        codes ^= codes >> np.uint64(29)
+    return codes
+
+
+def shared_row_codes(layers: Layers) -> UInt64[np.ndarray, "batch sample"]:
+    """Return the codes of a batch's rows, computed once for all that ask for them."""
+    if "row codes" not in layers.shared:
+        layers.shared["row codes"] = row_codes(layers.host)
+    return layers.shared["row codes"]
+
+
+def distinct_rows(layers: Layers) -> Int[np.ndarray, " batch"]:
+    """Count the distinct activation rows of each layer, compared exactly."""
+    codes = np.sort(shared_row_codes(layers), axis=1)
+    return 1 + (codes[:, 1:] != codes[:, :-1]).sum(axis=1)

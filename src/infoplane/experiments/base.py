@@ -1,0 +1,57 @@
+"""What every experiment is: a configuration, its variants, its pictures."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infoplane import files
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Draw = Callable[["xr.Dataset"], Any]
+"""Draws one figure of a result and returns it (a matplotlib Figure)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A packaged experiment.
+
+    Attributes:
+        name: its name on the command line.
+        title: one line on what it shows.
+        source: paper and figures that it reproduces.
+        config: the full configuration, as nested keys.
+        quick: what ``--quick`` changes.
+        paper: what ``--as paper`` changes, where a paper's text and its public code differ.
+        paper_note: what is known of the difference.
+        figures: names of the figure functions in `infoplane.plots` that it draws.
+    """
+
+    name: str
+    title: str
+    source: str
+    config: Mapping[str, Any]
+    quick: Mapping[str, Any]
+    paper: Mapping[str, Any]
+    paper_note: str
+    figures: Sequence[str] = ("plane", "snapshots", "information", "training")
+
+    def tree(self, *, quick: bool = False, as_paper: bool = False) -> dict[str, Any]:
+        """Return the configuration's keys with the variants that are asked for."""
+        from infoplane.runs.config import override
+
+        tree = override({}, self.config)
+        if as_paper:
+            tree = override(tree, self.paper)
+        if quick:
+            tree = override(tree, self.quick)
+        return override(tree, {"name": self.name})
+
+
+def draw_figures(ds: "xr.Dataset", names: Sequence[str], folder: Path, record: files.Record) -> list[Path]:
+    """Draw figures of a result into a folder, each as PNG and PDF, tell their checksums, return their paths."""
+    from infoplane import plots
+
+    return [path for name in names for path in plots.save(plots.FIGURES[name](ds), folder / name, record)]

@@ -1,0 +1,191 @@
+"""What a run says, in a table and a plain sentence for each layer."""
+
+import csv
+import dataclasses
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from infoplane.estimators.base import SATURATION_MARGIN
+from infoplane.results import decode_flags, order_violation
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+NOTICEABLE = 0.05
+"""Bits below which a rise or a loss, which would be printed as 0.0, is not worth a sentence."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSummary:
+    """One layer of a run as means over members, in bits.
+
+    Attributes:
+        layer: its name.
+        input_start, input_peak, input_end: I(X;T) at the first epoch, at the largest mean, at the last epoch.
+        peak_epoch, end_epoch: the epoch of the largest mean, and the last one.
+        label_start, label_peak, label_end: I(T;Y) at the same epochs.
+        compression: mean over members of I(X;T) at the peak epoch minus at the end.
+        half_width: half the 95 % interval of the compression over members (Student's t); NaN for one member.
+        cap: H(X), which I(X;T) cannot exceed.
+    """
+
+    layer: str
+    input_start: float
+    input_peak: float
+    input_end: float
+    peak_epoch: int
+    end_epoch: int
+    label_start: float
+    label_peak: float
+    label_end: float
+    compression: float
+    half_width: float
+    cap: float
+
+    @property
+    def sentence(self) -> str:
+        """The layer's story in plain words."""
+        if min(self.input_start, self.input_end) > self.cap - SATURATION_MARGIN:
+            return f"{self.input_end:.1f} of {self.cap:.1f}: says N, not the net"
+        if np.isnan(self.input_end):
+            return "no number at the end: activations are not finite"
+        rise = self.input_peak - self.input_start
+        risen = rise > NOTICEABLE
+        start = (
+            f"rises to {self.input_peak:.1f} by epoch {self.peak_epoch}"
+            if risen
+            else f"starts at {self.input_start:.1f}"
+        )
+        if risen and self.peak_epoch == self.end_epoch:
+            return f"{start}, the end"
+        if self.compression <= NOTICEABLE:
+            return f"{start} and stays there (ends at {self.input_end:.1f})"
+        amount = f"{_pm(self.compression, self.half_width)} bits"
+        if not np.isnan(self.half_width) and self.half_width >= self.compression:
+            return f"{start}; the end is {amount} lower: members disagree, the interval holds 0"
+        return f"{start}, then loses {amount}"
+
+
+def summarise(ds: "xr.Dataset", estimator: str | None = None) -> list[LayerSummary]:
+    """Summarise every layer of a result for one estimator (the first where none is named)."""
+    information = ds["information"].sel(estimator=estimator or ds["estimator"].values[0])
+    return [_summarise_layer(ds, information.sel(layer=layer), str(layer)) for layer in ds["layer"].values]
+
+
+def _summarise_layer(ds: "xr.Dataset", information: "xr.DataArray", layer: str) -> LayerSummary:
+    both = information.transpose("variable", "member", "epoch")
+    inputs, labels = both.sel(variable="input").values, both.sel(variable="label").values
+    mean_input, mean_label = (_mean(part) for part in (inputs, labels))
+    peak = int(np.argmax(np.nan_to_num(mean_input, nan=-np.inf)))
+    lost = inputs[:, peak] - inputs[:, -1]
+    compression, half_width = mean_interval(lost[np.isfinite(lost)])
+    return LayerSummary(
+        layer=layer,
+        input_start=mean_input[0],
+        input_peak=mean_input[peak],
+        input_end=mean_input[-1],
+        peak_epoch=int(ds["epoch"].values[peak]),
+        end_epoch=int(ds["epoch"].values[-1]),
+        label_start=mean_label[0],
+        label_peak=mean_label[peak],
+        label_end=mean_label[-1],
+        compression=compression,
+        half_width=half_width,
+        cap=float(ds.attrs["input_entropy"]),
+    )
+
+
+def _mean(values: Float[np.ndarray, "member epoch"]) -> Float[np.ndarray, " epoch"]:
+    """Mean over members that have a number; NaN where none has."""
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    totals = np.where(known, values, 0).sum(axis=0)
+    return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
+
+
+def mean_interval(values: Float[np.ndarray, " member"]) -> tuple[float, float]:
+    """Mean, and half the width of its 95 % interval by Student's t; NaN where there are too few values."""
+    from scipy import stats
+
+    if len(values) == 0:
+        return np.nan, np.nan
+    if len(values) == 1:
+        return float(values[0]), np.nan
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(half)
+
+
+def _pm(value: float, half_width: float) -> str:
+    return f"{value:.1f}" if np.isnan(half_width) else f"{value:.1f} ± {half_width:.1f}"
+
+
+def columns() -> list[str]:
+    """Headings of the summary table."""
+    inputs = ["I(X;T) start", "I(X;T) peak", "peak epoch", "I(X;T) end"]
+    return ["layer", *inputs, "I(T;Y) start", "I(T;Y) peak", "I(T;Y) end", "compression", "± 95 %"]
+
+
+def row(summary: LayerSummary) -> list[str]:
+    """One layer's entries of the summary table, bits with 4 decimals."""
+    bits = "{:.4f}".format
+    return [
+        summary.layer,
+        bits(summary.input_start),
+        bits(summary.input_peak),
+        str(summary.peak_epoch),
+        bits(summary.input_end),
+        bits(summary.label_start),
+        bits(summary.label_peak),
+        bits(summary.label_end),
+        bits(summary.compression),
+        bits(summary.half_width),
+    ]
+
+
+def to_csv(ds: "xr.Dataset") -> str:
+    """The summary of every estimator as comma-separated text, bits with 4 decimals."""
+    lines = [["estimator", *columns()]]
+    for estimator in ds["estimator"].values:
+        lines += [[str(estimator), *row(layer)] for layer in summarise(ds, str(estimator))]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+def remarks(ds: "xr.Dataset") -> list[str]:
+    """What is to be distrusted in a result, a sentence each."""
+    lines = []
+    told = {
+        "dead": "dead or never learnt; they are in the means",
+        "diverged": "diverged; they are in the means up to the epoch where their numbers end",
+    }
+    for flag, text in told.items():
+        count = sum(flag in decode_flags(code) for code in ds["member_flags"].values)
+        if count:
+            lines.append(f"{count} of {ds.sizes['member']} members {text}")
+    if ds["epoch"].values[-1] < ds["step"].values[-1]:
+        lines.append(f"incomplete: measured up to epoch {ds['epoch'].values[-1]} of {ds['step'].values[-1]}")
+    violations = largest_violation(ds)
+    if violations > NOTICEABLE:
+        lines.append(
+            f"a deeper layer has up to {violations:.1f} bits more than the one before it: layers are quantised "
+            "separately, so this is a property of the definition, not an error"
+        )
+    clipped = [str(layer) for layer in ds["layer"].values if _has_flag(ds, str(layer), "clipped")]
+    if clipped:
+        lines.append(f"clipped: values outside the bins in {', '.join(clipped)}; the picture shows the clipping too")
+    return lines
+
+
+def largest_violation(ds: "xr.Dataset") -> float:
+    """Largest excess of I(X;T) over the layer before, in the mean over members, at any epoch, in bits."""
+    inputs = ds["information"].sel(variable="input").mean("member")
+    return float(order_violation(inputs).max())
+
+
+def _has_flag(ds: "xr.Dataset", layer: str, flag: str) -> bool:
+    codes = np.unique(ds["flags"].sel(layer=layer).values)
+    return any(flag in decode_flags(code) for code in codes)

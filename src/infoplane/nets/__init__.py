@@ -1,0 +1,1 @@
+"""Networks that infoplane trains itself: fully connected, many members at once."""

@@ -1,0 +1,65 @@
+"""Pictures for papers: each draws one result and returns a matplotlib figure."""
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infoplane import files
+from infoplane.plots.curves import information, training
+from infoplane.plots.plane import plane
+from infoplane.plots.planes import planes
+from infoplane.plots.snapshots import snapshots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["FIGURES", "information", "plane", "planes", "save", "snapshots", "training"]
+
+FIGURES: Mapping[str, Callable[..., "Figure"]] = {
+    "plane": plane,
+    "planes": planes,
+    "snapshots": snapshots,
+    "information": information,
+    "training": training,
+}
+"""Every figure by its name; each takes a result."""
+
+FORMATS: Mapping[str, dict[str, Any]] = {
+    "png": {"dpi": 200, "metadata": {"Software": None}},
+    "pdf": {"dpi": 400, "metadata": {"CreationDate": None}},
+}
+"""What each file is written with: no dates, so that the same figure gives the same bytes."""
+
+_SETTING = threading.Lock()
+
+
+def save(figure: "Figure", stem: str | Path, record: files.Record | None = None) -> list[Path]:
+    """Write a figure as PNG (200 dots per inch) and PDF and return the paths.
+
+    Args:
+        figure: what to write.
+        stem: the path without its ending; its folder must exist.
+        record: told the SHA-256 of each file; see `infoplane.files.write`.
+
+    Raises:
+        StoreError: when a file cannot be written; names it.
+    """
+    stem = Path(stem)
+    paths = [stem.with_name(f"{stem.name}.{ending}") for ending in FORMATS]
+    for path, (ending, options) in zip(paths, FORMATS.items(), strict=True):
+        files.write(
+            path, lambda partial, ending=ending, options=options: _draw(figure, partial, ending, options), record
+        )
+    return paths
+
+
+def _draw(figure: "Figure", path: Path, ending: str, options: dict[str, Any]) -> None:
+    """Draw into a file; fonts are embedded whole (TrueType), which publishers ask for.
+
+    The kind of fonts can only be set globally: for the moment of writing, by one thread at a time.
+    """
+    import matplotlib
+
+    with _SETTING, matplotlib.rc_context({"pdf.fonttype": 42}):
+        figure.savefig(path, format=ending, **options)

@@ -1,0 +1,150 @@
+"""What the figures show of a result: one estimator's information, means over members, and the caption."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from infoplane.errors import InputError
+from infoplane.results import config_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Means = Float[np.ndarray, "..."]
+
+
+def select(ds: "xr.Dataset", estimator: str | None) -> tuple[str, "xr.DataArray"]:
+    """Return the name of an estimator and its information (member, epoch, layer, variable).
+
+    Args:
+        ds: a result.
+        estimator: which estimator; the first where it is None.
+
+    Raises:
+        InputError: for an estimator that the result does not hold, and for a result in which nothing has been
+            measured.
+    """
+    names = [str(name) for name in ds["estimator"].values]
+    name = names[0] if estimator is None else estimator
+    if name not in names:
+        raise InputError(f"estimator '{name}' is not in this result; it holds: {', '.join(names)}")
+    information = ds["information"].sel(estimator=name).transpose("member", "epoch", "layer", "variable")
+    if not np.isfinite(information.sel(variable="input")).any():
+        raise InputError(f"estimator '{name}' measured no I(X;T) in this result; nothing to draw")
+    return name, information
+
+
+def need_labels(information: "xr.DataArray", figure: str) -> None:
+    """Refuse a figure that needs I(T;Y) for a result that has none.
+
+    Raises:
+        InputError: when no I(T;Y) was measured.
+    """
+    if not np.isfinite(information.sel(variable="label")).any():
+        raise InputError(f"{figure} needs I(T;Y), but this result has no labels; draw 'information' instead")
+
+
+def need_curves(ds: "xr.Dataset") -> None:
+    """Refuse a result without training curves.
+
+    Raises:
+        InputError: when no loss was recorded.
+    """
+    if "loss" not in ds or not np.isfinite(ds["loss"]).any():
+        raise InputError("training needs loss and accuracy, but this result holds none; draw 'information' instead")
+
+
+def mean_sd(values: Float[np.ndarray, "member *rest"]) -> tuple[Means, Means]:
+    """Mean and standard deviation over the members that have a number; NaN where too few have."""
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    filled = np.where(known, values, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = filled.sum(axis=0) / counts
+        squares = np.where(known, (values - mean) ** 2, 0.0).sum(axis=0)
+        return mean, np.sqrt(np.where(counts > 1, squares, np.nan) / (counts - 1))
+
+
+def caption(ds: "xr.Dataset", *, estimator: str | None = None, band: bool = False) -> list[str]:
+    """Return what must be known to read a figure: run, members, epochs; noise model; what is wrong.
+
+    Args:
+        ds: a result.
+        estimator: which estimator's numbers are drawn, if any are.
+        band: whether means are drawn with a band of one standard deviation.
+    """
+    n_members = ds.sizes["member"]
+    first = [str(ds.attrs.get("title", "run")), _members(n_members), _epochs(ds, estimator)]
+    if band and n_members > 1:
+        first.append("mean ± 1 sd over members")
+    lines = ["  ·  ".join(first)]
+    if estimator is not None:
+        lines.append(describe_estimator(ds, estimator))
+    problems = [*_flagged(ds), *([] if estimator is None else _unequal(ds, estimator))]
+    return lines + ["; ".join(problems)] * bool(problems)
+
+
+def describe_estimator(ds: "xr.Dataset", estimator: str) -> str:
+    """Return an estimator's name and the parameters that make its noise model.
+
+    These are the first two, since estimators list what matters most first, and all that differ from their
+    defaults.
+    """
+    from infoplane.estimators import build_all
+
+    specs = config_of(ds).get("estimators", [])
+    try:
+        built = build_all(specs)[estimator]
+    except (InputError, KeyError):  # a plug-in that is not installed here: its name is all there is
+        return estimator
+    defaults = {field.name: field.default for field in dataclasses.fields(built)}  # pyright: ignore[reportArgumentType]
+    params = enumerate(built.params.items())
+    words = [f"{key} {_word(value)}" for place, (key, value) in params if place < 2 or value != defaults[key]]
+    return f"{built.name}: {', '.join(words)}" if words else built.name
+
+
+def _word(value: Any) -> str:
+    return f"{value:g}".replace("-", "−") if isinstance(value, float) else str(value)
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'s' if count != 1 else ''}"
+
+
+def _epochs(ds: "xr.Dataset", estimator: str | None) -> str:
+    """Say which epochs a figure shows: the measured ones, or those of the training curves."""
+    if estimator is None:
+        return f"epochs 0–{trained_epochs(ds)}"
+    epochs = ds["epoch"].values
+    if len(epochs) == 1:
+        return f"epoch {epochs[0]}"
+    return f"epochs {epochs[0]}–{epochs[-1]}, {len(epochs)} measured"
+
+
+def trained_epochs(ds: "xr.Dataset") -> int:
+    """Return the last epoch of which any member has a training curve."""
+    known = ds["loss"].notnull().any(["split", "member"]).values
+    return int(ds["step"].values[known][-1])
+
+
+def _flagged(ds: "xr.Dataset") -> list[str]:
+    """Say how many members carry each flag."""
+    from infoplane.results import decode_flags
+
+    if "member_flags" not in ds:
+        return []
+    flags = [flag for code in ds["member_flags"].values for flag in sorted(decode_flags(code))]
+    return [f"{flags.count(flag)} of {_members(ds.sizes['member'])} {flag}" for flag in dict.fromkeys(flags)]
+
+
+def _unequal(ds: "xr.Dataset", estimator: str) -> list[str]:
+    """Say from which epoch on fewer members have been measured, as in a run that was interrupted."""
+    information = ds["information"].sel(variable="input", estimator=estimator)
+    counts = information.notnull().any("layer").sum("member").values
+    fewer = np.flatnonzero(counts < counts.max())
+    if not len(fewer):
+        return []
+    first = ds["epoch"].values[fewer[0]]
+    return [f"from epoch {first} on as few as {counts.min()} of {_members(ds.sizes['member'])} measured"]

@@ -1,0 +1,200 @@
+"""The information plane: where each layer stands between input and label, epoch by epoch."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from infoplane.plots import content, style
+from infoplane.plots.labels import place_names
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plane(ds: "xr.Dataset", *, estimator: str | None = None, ax: "Axes | None" = None) -> "Figure":
+    """Draw the information plane: the mean over members in front, every member faint behind it.
+
+    Each layer is a path through I(X;T) and I(T;Y) in bits, coloured by epoch on a scale that is logarithmic
+    from epoch 1 and has epoch 0, the initialisation, half a decade below. A path begins at a white disc and
+    ends at a coloured one. A thin line joins the input node (the square) and the layers of one epoch. Dashed:
+    H(X) and H(Y). Layers that stand on each other share a name: "input, hidden1". Means are over the
+    members that have a number at an epoch, dead and diverged ones included; the caption counts those.
+
+    Args:
+        ds: a result.
+        estimator: which estimator's information; the first where it is None.
+        ax: axes to draw into, for a figure of your own; a figure of one column where it is None.
+
+    Raises:
+        InputError: for an estimator that the result does not hold, or a result without labels.
+    """
+    name, information = content.select(ds, estimator)
+    if ax is None:
+        ax = style.new_figure(style.SINGLE, 3.05).add_subplot()
+    draw_plane(ax, ds, information)
+    if ds.sizes["epoch"] > 1:
+        draw_colour_bar(ax.figure, [ax], ds["epoch"].values)
+    lines = [part for line in content.caption(ds, estimator=name) for part in textwrap.wrap(line, 66)]
+    ax.set_title("\n".join(lines), loc="left", fontsize=style.SMALL - 0.5, color=style.GREY, linespacing=1.3)
+    return ax.figure.canvas.figure
+
+
+def draw_plane(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, small: bool = False) -> None:
+    """Draw one information plane into axes, without title or colour bar.
+
+    A small one has short names (X, 1, 2, … out) and no values beside H(X) and H(Y).
+    """
+    content.need_labels(information, "plane")
+    values = information.sel(variable=["input", "label"]).values
+    epochs = ds["epoch"].values
+    mean, _ = content.mean_sd(values)
+    node = np.array([ds.attrs["input_entropy"], ds.attrs["label_information"]], float)
+    colours = _colours(epochs)
+
+    style.dress(ax, "I(X;T) (bits)", "I(T;Y) (bits)")
+    _set_limits(ax, ds, values)
+    style.draw_entropies(ax, ds.attrs["input_entropy"], ds.attrs["label_entropy"])
+    if not small:
+        _write_entropies(ax, ds)
+    if len(values) > 1:
+        _draw_members(ax, values)
+    _draw_chains(ax, node, mean, epochs, colours)
+    for layer, path in zip(ds["layer"].values, mean.swapaxes(0, 1), strict=True):
+        _draw_path(ax, str(layer), path, epochs, colours)
+    ax.plot(*node, gid="input", **style.NODE)
+    _name_layers(ax, ds, node, values, _short if small else str)
+
+
+def _set_limits(ax: "Axes", ds: "xr.Dataset", values: Float[np.ndarray, "member epoch layer 2"]) -> None:
+    """Show 0, both entropies and every member, with room for names above and to the right."""
+    ax.set_xlim(style.include((0.0, ds.attrs["input_entropy"]), values[..., 0], 0.02, 0.15))
+    ax.set_ylim(style.include((0.0, ds.attrs["label_entropy"]), values[..., 1], 0.06, 0.17))
+
+
+def _write_entropies(ax: "Axes", ds: "xr.Dataset") -> None:
+    """Write the values of H(X) and H(Y) beside their dashed lines."""
+    h_x, h_y = float(ds.attrs["input_entropy"]), float(ds.attrs["label_entropy"])
+    beside: dict[str, Any] = {"textcoords": "offset points", **style.WORDS}
+    ax.annotate(f"H(X) = {h_x:.4g}", (h_x, ax.get_ylim()[0]), (-3, 4), ha="right", **beside)
+    ax.annotate(f"H(Y) = {h_y:.4g}", (ax.get_xlim()[0], h_y), (4, 2.5), **beside)
+
+
+def _draw_members(ax: "Axes", values: Float[np.ndarray, "member epoch layer 2"]) -> None:
+    """Draw one faint line for each member and layer, as an image: a PDF need not hold 100 000 points."""
+    from matplotlib.collections import LineCollection
+
+    paths = [_known(path) for path in values.swapaxes(1, 2).reshape(-1, *values.shape[1::2])]
+    alpha = float(np.clip(15 / len(values), 0.2, 0.7))
+    faint = {"colors": style.FAINT, "linewidths": 0.4, "alpha": alpha}
+    ax.add_collection(LineCollection(paths, gid="members", zorder=1, rasterized=True, **faint), autolim=False)
+
+
+def _draw_chains(
+    ax: "Axes",
+    node: Float[np.ndarray, " 2"],
+    mean: Float[np.ndarray, "epoch layer 2"],
+    epochs: Int[np.ndarray, " epoch"],
+    colours: dict[str, Any],
+) -> None:
+    """Join the input node and the layers of each epoch by a thin line."""
+    from matplotlib.collections import LineCollection
+
+    chains = [np.vstack([node, _known(layers)]) for layers in mean]
+    thin = {"linewidths": 0.4, "alpha": float(np.clip(40 / len(chains), 0.22, 0.8)), "zorder": 2}
+    ax.add_collection(LineCollection(chains, array=epochs, gid="chains", **thin, **colours), autolim=False)
+
+
+def _draw_path(
+    ax: "Axes",
+    layer: str,
+    path: Float[np.ndarray, "epoch 2"],
+    epochs: Int[np.ndarray, " epoch"],
+    colours: dict[str, Any],
+) -> None:
+    """Draw a layer's mean path; each piece has the colour of the epoch where it ends."""
+    from matplotlib.collections import LineCollection
+
+    known = np.isfinite(path).all(axis=1)
+    path, epochs = path[known], epochs[known]
+    if not len(path):
+        return
+    pieces = np.stack([path[:-1], path[1:]], axis=1)
+    line = {"linewidths": 2.0, "capstyle": "round", "zorder": 4}
+    ax.add_collection(
+        LineCollection(list(pieces), array=epochs[1:], gid=f"mean {layer}", **line, **colours), autolim=False
+    )
+    ends = {"s": 14, "edgecolors": style.INK, "linewidths": 0.6, "zorder": 5}
+    if len(path) > 1:
+        ax.scatter(*path[-1], c=epochs[-1:], gid=f"end {layer}", **ends, **colours)
+    ax.scatter(*path[0], color="white", gid=f"start {layer}", **ends)
+
+
+def _known(path: Float[np.ndarray, "point 2"]) -> Float[np.ndarray, "known 2"]:
+    return path[np.isfinite(path).all(axis=1)]
+
+
+def _colours(epochs: Int[np.ndarray, " epoch"]) -> dict[str, Any]:
+    """The colours of epochs, as matplotlib's artists take them."""
+    return {"cmap": style.epoch_colours(), "norm": style.epoch_norm(epochs)}
+
+
+def draw_colour_bar(figure: Any, axes: "Sequence[Axes]", epochs: Int[np.ndarray, " epoch"]) -> None:
+    """Draw the scale of epochs beside some axes of a figure."""
+    from matplotlib.cm import ScalarMappable
+
+    bar = figure.colorbar(ScalarMappable(**_colours(epochs)), ax=list(axes), fraction=0.045, pad=0.02, aspect=28)
+    ticks = style.epoch_ticks(int(epochs[-1]))
+    bar.set_ticks(ticks, labels=[str(tick) for tick in ticks])
+    bar.ax.minorticks_off()
+    bar.set_label("epoch", fontsize=style.NORMAL, color=style.INK, labelpad=2)
+    bar.ax.tick_params(labelsize=style.SMALL, width=0.6, length=2.5, color=style.GREY, labelcolor=style.INK)
+    bar.outline.set(linewidth=0.6, edgecolor=style.GREY)
+
+
+def _name_layers(
+    ax: "Axes",
+    ds: "xr.Dataset",
+    node: Float[np.ndarray, " 2"],
+    values: Float[np.ndarray, "member epoch layer 2"],
+    name: Callable[[str], str],
+) -> None:
+    """Write the names of the input and of the layers beside the first or last point of their paths."""
+    mean, _ = content.mean_sd(values)
+    anchors = {name("input"): np.stack([node, node])}
+    for layer, path in zip(ds["layer"].values, mean.swapaxes(0, 1), strict=True):
+        if len(_known(path)):
+            anchors[name(str(layer))] = _known(path)[[0, -1]]
+    drawn = [(values, 0.05), (_sheet(node, mean), 0.15), *_beside_entropies(ax, ds), (mean, 1.0)]
+    place_names(ax, anchors, [(points.reshape(-1, 2), weight) for points, weight in drawn])
+
+
+def _short(name: str) -> str:
+    """Shorten a packaged network's layer name; others stay as they are."""
+    return {"input": "X", "output": "out"}.get(name, name.removeprefix("hidden"))
+
+
+def _sheet(
+    node: Float[np.ndarray, " 2"], mean: Float[np.ndarray, "epoch layer 2"]
+) -> Float[np.ndarray, "epoch layer step 2"]:
+    """Return points along the chains of some 50 epochs."""
+    every = max(1, len(mean) // 50)
+    chains = np.concatenate([np.broadcast_to(node, (len(mean), 1, 2)), mean], axis=1)[::every]
+    steps = np.linspace(0, 1, 40)[:, None]
+    return chains[:, :-1, None] + steps * np.diff(chains, axis=1)[:, :, None]
+
+
+def _beside_entropies(ax: "Axes", ds: "xr.Dataset") -> list[tuple[np.ndarray, float]]:
+    """Return points of the dashed lines and of the words beside them, and how much they matter."""
+    h_x, h_y = ds.attrs["input_entropy"], ds.attrs["label_entropy"]
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    across, up = np.linspace(left, right, 400), np.linspace(bottom, top, 400)
+    words_of_x = np.meshgrid(h_x - (across[:100] - left), up[:24])
+    words_of_y = np.meshgrid(across[:120], h_y + (up[:24] - bottom))
+    lines = [np.stack([across, np.full(400, h_y)], axis=-1), np.stack([np.full(400, h_x), up], axis=-1)]
+    words = [np.stack(grid, axis=-1) for grid in (words_of_x, words_of_y)]
+    return [*((line, 0.5) for line in lines), *((word, 1.0) for word in words)]

@@ -1,0 +1,50 @@
+"""One result measured by several definitions: their information planes side by side."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from infoplane.errors import InputError
+from infoplane.plots import content, style
+from infoplane.plots.plane import draw_colour_bar, draw_plane
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
+
+
+def planes(ds: "xr.Dataset", *, titles: Sequence[str] | None = None) -> "Figure":
+    """Draw the information plane once for each estimator of a result, on the same axes.
+
+    Args:
+        ds: a result.
+        titles: a title for each estimator, in the result's order; their names where it is None.
+
+    Raises:
+        InputError: for a wrong number of titles, or a result without labels.
+    """
+    names = [str(name) for name in ds["estimator"].values]
+    if titles is not None and len(titles) != len(names):
+        raise InputError(f"titles has {len(titles)} entries; expected {len(names)}, one for each estimator")
+    n_rows = -(-len(names) // COLUMNS)
+    figure = style.new_figure(style.DOUBLE, 2.2 * n_rows + 0.4)
+    grid = figure.subplots(n_rows, min(COLUMNS, len(names)), squeeze=False, sharex=True, sharey=True)
+    axes = grid.ravel()
+    for ax in axes[len(names) :]:
+        ax.set_visible(False)
+    used = list(axes[: len(names)])
+    for index, (ax, name, title) in enumerate(zip(used, names, titles or names, strict=True)):
+        _, information = content.select(ds, name)
+        draw_plane(ax, ds, information, small=True)
+        ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
+        ax.label_outer(remove_inner_ticks=False)
+        if index + COLUMNS >= len(names):  # nothing stands below
+            ax.xaxis.set_tick_params(labelbottom=True)
+            ax.set_xlabel("I(X;T) (bits)")
+        for text in ax.texts:
+            text.set_in_layout(False)
+    if ds.sizes["epoch"] > 1:
+        draw_colour_bar(figure, used, ds["epoch"].values)
+    figure.suptitle(content.caption(ds)[0], x=0.01, ha="left", fontsize=style.SMALL, color=style.GREY)
+    return figure

@@ -1,0 +1,149 @@
+"""How every figure looks: sizes, fonts, colours, and the one scale of epochs.
+
+Nothing here touches matplotlib's global state: figures are built on their own canvas and every size and
+colour is given to the artist that has it, so that figures can be drawn in threads and without a screen.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap, SymLogNorm
+    from matplotlib.figure import Figure
+
+SINGLE, DOUBLE = 3.5, 7.0
+"""Width of one column and of a page, in inches."""
+
+SMALL, NORMAL = 6.5, 7.5
+"""Font sizes in points: ticks, names and titles; labels of axes."""
+
+INK, GREY, FAINT = "#222222", "#6b6b6b", "#a8a8a8"
+"""Text and marks; what stands behind them; what stands behind everything."""
+
+DASHED: dict[str, Any] = {"linestyle": (0, (4, 3)), "linewidth": 0.7, "color": GREY, "zorder": 1.5}
+WORDS: dict[str, Any] = {"fontsize": SMALL - 0.5, "color": GREY}
+NODE: dict[str, Any] = {"marker": "s", "markersize": 4.5, "color": INK, "linestyle": "none", "zorder": 7}
+LEGEND: dict[str, Any] = {"fontsize": SMALL, "labelcolor": INK, "frameon": False, "handletextpad": 0.5}
+OPEN_NODE: dict[str, Any] = NODE | {"markersize": 7.5, "markerfacecolor": "none", "markeredgewidth": 0.9}
+"""Lines of entropies, words beside them, the input node, legends."""
+
+LAYER_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
+"""Colours told apart with any colour vision on white (Okabe & Ito 2008, without yellow and black)."""
+
+LINEAR = {"linthresh": 1, "linscale": 0.45, "base": 10}
+"""The scale of epochs: logarithmic from 1; from 0 to 1 it is 0.45 / (1 − 1/10) = half a decade (matplotlib's rule)."""
+
+Colours = Float[np.ndarray, "layer 4"]
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure of a size in inches on a canvas of its own."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def dress(ax: "Axes", x_label: str, y_label: str) -> None:
+    """Name the axes and give ticks, frame and fonts their sizes."""
+    ax.set_facecolor("white")
+    ax.set_xlabel(x_label, fontsize=NORMAL, color=INK)
+    ax.set_ylabel(y_label, fontsize=NORMAL, color=INK)
+    ax.tick_params(labelsize=SMALL, width=0.6, length=2.5, color=GREY, labelcolor=INK)
+    for side, spine in ax.spines.items():
+        # above everything: the white edge of a name must not blank an axis
+        spine.set(linewidth=0.6, edgecolor=GREY, visible=side in ("left", "bottom"), zorder=20)
+
+
+def layer_colours(n_layers: int) -> Colours:
+    """Return one colour a layer; more layers than names of colours get steps of one colour map."""
+    import matplotlib
+    from matplotlib.colors import to_rgba_array
+
+    if n_layers <= len(LAYER_COLOURS):
+        return np.asarray(to_rgba_array(LAYER_COLOURS[:n_layers]))
+    return np.asarray(matplotlib.colormaps["viridis"](np.linspace(0, 0.92, n_layers)))
+
+
+def epoch_colours() -> "Colormap":
+    """Return the colour map of epochs: dark violet to orange, of evenly rising lightness, never pale."""
+    import matplotlib
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(matplotlib.colormaps["plasma"](np.linspace(0, 0.9, 256)), name="epochs")
+
+
+def epoch_norm(epochs: Int[np.ndarray, " epoch"]) -> "SymLogNorm":
+    """Return the scale of epochs: logarithmic from 1, with epoch 0 half a decade below it."""
+    from matplotlib.colors import SymLogNorm
+
+    last = max(float(epochs[-1]), 1.0)
+    return SymLogNorm(vmin=0, vmax=last, **LINEAR)
+
+
+def epoch_ticks(last: int) -> list[int]:
+    """Return the epochs to name on the scale: 0, powers of ten, the last; none so near that names collide."""
+    decades = [10**power for power in range(len(str(max(last, 1))))]
+    return [0, *[decade for decade in decades if decade * 2.5 <= last], max(last, 1)]
+
+
+def epoch_axis(ax: "Axes", last: int) -> None:
+    """Give an axes the scale of epochs."""
+    ax.set_xscale("symlog", **LINEAR)
+    ticks = epoch_ticks(last)
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.set_xticks([], minor=True)
+    ax.set_xlim(-0.12, max(last, 1) * 1.12)
+
+
+def include(
+    limits: tuple[float, float], values: Shaped[np.ndarray, "..."], below: float, above: float
+) -> tuple[float, float]:
+    """Widen limits to hold all finite values, then add shares of their length below and above."""
+    finite = np.asarray(values, float)[np.isfinite(values)]
+    low, high = min([limits[0], *finite.ravel()]), max([limits[1], *finite.ravel()])
+    length = (high - low) or 1.0
+    return low - below * length, high + above * length
+
+
+def draw_entropies(ax: "Axes", h_x: float, h_y: float) -> None:
+    """Mark H(X) and H(Y) in an information plane."""
+    ax.axvline(h_x, gid="H(X)", **DASHED)
+    ax.axhline(h_y, gid="H(Y)", **DASHED)
+
+
+def draw_rug(ax: "Axes", epochs: Int[np.ndarray, " epoch"]) -> None:
+    """Mark epochs by short ticks inside the lower edge."""
+    thin = {"linewidth": 0.4, "color": GREY, "alpha": 0.6}
+    ax.vlines(epochs, 0, 0.02, transform=ax.get_xaxis_transform(), gid="measured", **thin)
+
+
+def layer_legend(figure: "Figure", layers: Iterable[str], *, node: dict[str, Any] | None = None) -> None:
+    """Name the colours of the layers, and the input's mark where it is given, beside the panels."""
+    from matplotlib.lines import Line2D
+
+    names = [str(layer) for layer in layers]
+    dots = {"marker": "o", "linestyle": "none", "markersize": 4.5}
+    marks = [
+        Line2D([], [], label=name, **dots, color=colour)
+        for name, colour in zip(names, layer_colours(len(names)), strict=True)
+    ]
+    if node is not None:
+        marks.insert(0, Line2D([], [], label="input", **node))
+    figure.legend(handles=marks, loc="outside right center", **LEGEND)
+
+
+def legend(ax: "Axes") -> None:
+    """Name the lines of one panel inside it."""
+    ax.legend(loc="best", **LEGEND)
+
+
+def write_caption(figure: "Figure", lines: Sequence[str]) -> None:
+    """Write a caption above the panels of a figure, from its left edge."""
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)

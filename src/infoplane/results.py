@@ -1,0 +1,172 @@
+"""The result of every run: one labelled data set, in bits, saved as checked netCDF.
+
+Dimensions of ``information``: estimator, member, epoch, layer, variable (``input`` is I(X;T), ``label`` is
+I(T;Y)). Training curves stand on their own dimension ``step``, one entry an epoch. What was not measured is
+NaN.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int
+
+from infoplane import files
+from infoplane.errors import StoreError
+from infoplane.estimators.base import FLAGS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_CONTENT = "content_sha256"
+
+VARIABLES = ("input", "label")
+SPLITS = ("train", "test")
+INFORMATION_DIMS = ("estimator", "member", "epoch", "layer", "variable")
+LAYER_DIMS = ("member", "epoch", "layer")
+CURVE_DIMS = ("split", "member", "step")
+NORM_DIMS = ("member", "step", "layer")
+
+DESCRIPTIONS = {
+    "information": ("bits", "mutual information of a layer with the input, I(X;T), or the label, I(T;Y)"),
+    "information_std_error": ("bits", "standard error of the information"),
+    "information_lower": ("bits", "bound below the true information under the estimator's noise model"),
+    "information_upper": ("bits", "bound above the true information under the estimator's noise model"),
+    "flags": ("1", "what makes a value suspect: bits as in flag_masks and flag_meanings"),
+    "activation_min": ("1", "smallest activation of the layer"),
+    "activation_max": ("1", "largest activation of the layer"),
+    "activation_sd": ("1", "standard deviation of all activations of the layer"),
+    "dead_share": ("1", "share of units that give the same value for every sample"),
+    "saturated_share": ("1", "share of values within 1 % of the range from an end of a bounded activation"),
+    "distinct_rows": ("1", "number of distinct activation rows, compared exactly"),
+    "loss": ("nats", "cross-entropy; of the training rows as the mini-batches pass"),
+    "accuracy": ("1", "share of samples given their class; of the training rows as the mini-batches pass"),
+    "weight_norm": ("1", "Frobenius norm of the layer's kernel"),
+    "order_violation": (
+        "bits",
+        "largest excess of a layer's information over that of the layer before it; layers that are binned or noised "
+        "separately need not obey the data-processing inequality",
+    ),
+    "member_flags": ("1", "what is wrong with a whole member: bits as in flag_masks and flag_meanings"),
+}
+"""Unit and meaning of each variable."""
+
+
+def encode_flags(flags: Iterable[str]) -> int:
+    """Return bare flag names as one integer, a bit each in the order of `FLAGS`."""
+    return sum(1 << FLAGS.index(flag) for flag in flags)
+
+
+def decode_flags(code: int | np.integer) -> frozenset[str]:
+    """Return the flag names of an integer made by `encode_flags`."""
+    return frozenset(flag for bit, flag in enumerate(FLAGS) if int(code) >> bit & 1)
+
+
+def describe(ds: "xr.Dataset") -> "xr.Dataset":
+    """Give each variable its unit and meaning; the flags also their names, as the CF conventions ask."""
+    for name, variable in ds.data_vars.items():
+        units, meaning = DESCRIPTIONS[str(name)]
+        variable.attrs.update(units=units, long_name=meaning)
+        if str(name).endswith("flags"):
+            masks = np.array([1 << bit for bit in range(len(FLAGS))], np.int32)
+            variable.attrs.update(flag_masks=masks, flag_meanings=" ".join(FLAGS))
+    return ds
+
+
+def save(ds: "xr.Dataset", path: Path, record: files.Record | None = None) -> str:
+    """Write a data set as netCDF with compression and checksums; return the file's SHA-256.
+
+    Every block of numbers has a checksum of its own; one of the whole content, names and attributes included,
+    goes along, so that the file can be verified wherever it is copied. ``record`` is told the SHA-256 before
+    the file gets its name; see `infoplane.files.write`.
+    """
+    ds = ds.assign_attrs({_CONTENT: _content_sha256(ds)})
+    encoding: dict[str, dict[str, Any]] = {}
+    for name in [*ds.data_vars, *ds.coords]:
+        encoding[str(name)] = {"fletcher32": True} if ds[name].dtype.kind not in "OUT" else {}
+        if ds[name].ndim and ds[name].dtype.kind not in "OUT":
+            encoding[str(name)] |= {"zlib": True, "complevel": 4, "shuffle": True}
+        if not ds[name].ndim:
+            encoding[str(name)] = {}
+    return files.write(path, lambda partial: ds.to_netcdf(partial, engine="h5netcdf", encoding=encoding), record)
+
+
+def _content_sha256(ds: "xr.Dataset") -> str:
+    """Return the SHA-256 of all names, dimensions, values and attributes."""
+    hashed = hashlib.sha256()
+    for name, variable in [("", ds), *sorted(ds.variables.items(), key=lambda item: str(item[0]))]:
+        attrs = {str(key): np.asarray(value).tolist() for key, value in variable.attrs.items()}
+        hashed.update(json.dumps([str(name), list(variable.dims), attrs], sort_keys=True).encode())
+        if name:
+            values = np.asarray(variable.values)
+            numbers = values.dtype.kind in "biuf"
+            hashed.update(values.tobytes() if numbers else json.dumps(values.tolist()).encode())
+    return hashed.hexdigest()
+
+
+def load(path: str | Path) -> "xr.Dataset":
+    """Load the result of a run from its folder or its ``results.nc`` and verify its checksums.
+
+    Raises:
+        StoreError: when there is no result there, or its content is not what was written.
+    """
+    import h5py
+    import xarray as xr
+
+    path = Path(path)
+    with files.named(path):
+        file = path / "results.nc" if path.is_dir() else path
+        if not file.is_file():
+            raise StoreError(f"{file}: no results there; expected a run's folder or its results.nc")
+    recorded = files.recorded(file.parent / "log.jsonl").get(file.name)
+    if recorded is not None and files.sha256(file) not in recorded:
+        raise StoreError(f"{file}: content differs from what was written (SHA-256); run or resume again")
+    try:
+        h5py.File(file).close()  # what is no HDF5 at all, h5netcdf refuses with noise on stderr
+        with xr.open_dataset(file, engine="h5netcdf") as opened:
+            ds = opened.load()
+    except Exception as error:  # a damaged file makes HDF5 and its readers fail in many ways
+        raise StoreError(f"{file}: cannot be read as a result ({error})") from error
+    if _CONTENT not in ds.attrs:
+        raise StoreError(f"{file}: netCDF, but not the result of a run (no '{_CONTENT}' among its attributes)")
+    if ds.attrs.pop(_CONTENT) != _content_sha256(ds):
+        raise StoreError(f"{file}: content differs from what was written (its own SHA-256)")
+    return ds
+
+
+def config_of(ds: "xr.Dataset") -> dict[str, Any]:
+    """Return the configuration that a result carries; nothing where it carries none."""
+    return json.loads(ds.attrs.get("config", "{}"))
+
+
+def to_table(ds: "xr.Dataset") -> Any:
+    """Return the information as a tidy pandas table, one row a number, flags spelled out."""
+    names = [str(name) for name in ds.data_vars if str(name).startswith("information")]
+    table = ds[[*names, "flags"]].to_dataframe().reset_index()
+    spelled = {code: " ".join(sorted(decode_flags(code))) for code in np.unique(table["flags"])}
+    table["flags"] = table["flags"].map(spelled.get)
+    return table
+
+
+def order_violation(information: "xr.DataArray") -> "xr.DataArray":
+    """How far any layer has more information than the layer before it, in bits; 0 where none has.
+
+    For one fixed quantisation of the whole chain I(X;T1) ≥ I(X;T2) ≥ … holds. Layers that are binned or noised
+    separately need not obey it: a violation is a property of the definition, not an error.
+    """
+    return information.diff("layer").max("layer").clip(min=0)
+
+
+def new(
+    coords: Mapping[str, Sequence[Any] | Int[np.ndarray, " value"]],
+    variables: Mapping[str, tuple[tuple[str, ...], np.ndarray]],
+    attrs: Mapping[str, Any],
+) -> "xr.Dataset":
+    """Build a described data set from arrays and their dimensions."""
+    import xarray as xr
+
+    labels = {name: (name, np.asarray(values)) for name, values in coords.items()}
+    return describe(xr.Dataset(dict(variables), coords=labels, attrs=dict(attrs)))

@@ -1,0 +1,284 @@
+"""The configuration of a run: every key, its type and default, checked before anything is computed."""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from infoplane import schedules
+from infoplane.errors import ConfigError, InputError, did_you_mean
+from infoplane.estimators import Estimator, LayerEstimator, build_all
+
+MAX_RECORD_BYTES = 2**32
+"""Largest record of training curves that a run may need; a run beyond it is refused before it starts."""
+
+MAX_FILE_BYTES = 2**20
+
+MAX_WHOLE = 10**15
+"""Largest whole number in a configuration: far beyond use, and safe in every product and array."""
+
+Natural = Annotated[int, Field(ge=0, le=MAX_WHOLE)]
+Positive = Annotated[int, Field(ge=1, le=MAX_WHOLE)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Activation = Literal["tanh", "relu", "linear", "softsign", "softplus", "elu", "swish", "leaky-relu"]
+Initialisation = Literal["fan-in", "fan-out", "glorot", "keras"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DataConfig(_Section):
+    """Which data set, whether its labels are shuffled, and the rule of the 12-bit task where it is that."""
+
+    name: str = "szt"
+    shuffle_labels: bool = False
+    threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    degrees: Annotated[tuple[Natural, ...], Field(min_length=1)] | None = None
+    gamma: PositiveFloat | None = None
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """The parameters of the data set's own rule that are given."""
+        given = {"threshold": self.threshold, "degrees": self.degrees, "gamma": self.gamma}
+        return {key: value for key, value in given.items() if value is not None}
+
+
+class ModelConfig(_Section):
+    """A fully connected network: hidden units, activation, how kernels are drawn (biases are 0)."""
+
+    hidden: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10, 7, 5, 4, 3)
+    activation: Activation = "tanh"
+    init: Initialisation = "fan-in"
+    output_init: Initialisation | None = None
+
+    @property
+    def initialisations(self) -> tuple[str, str]:
+        """How hidden and output kernels are drawn."""
+        return self.init, self.output_init or self.init
+
+
+class TrainConfig(_Section):
+    """How the network is trained.
+
+    ``weight_decay`` adds its multiple of the kernels to their gradient; ``momentum`` is for
+    ``optimizer = "momentum"``. ``redraw_dead`` draws a member again (up to 20 times) when its last hidden
+    layer is dead at initialisation.
+    """
+
+    optimizer: Literal["adam", "sgd", "momentum"] = "adam"
+    learning_rate: PositiveFloat = 4e-4
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    batch_size: Positive = 256
+    epochs: Positive = 8000
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.8
+    split: Literal["shuffled", "stratified", "unshuffled", "given"] = "shuffled"
+    redraw_dead: bool = False
+
+
+class ScheduleConfig(_Section):
+    """Which epochs are measured; each kind has keys of its own."""
+
+    kind: Literal["every", "log", "piecewise", "list"] = "log"
+    n: Positive | None = None
+    points: Annotated[int, Field(ge=2, le=10**6)] | None = None
+    pieces: tuple[tuple[Natural | None, Positive], ...] | None = None
+    epochs: tuple[Natural, ...] | None = None
+
+    @model_validator(mode="after")
+    def _keys_of_kind(self) -> "ScheduleConfig":
+        allowed = {"every": "n", "log": "points", "piecewise": "pieces", "list": "epochs"}[self.kind]
+        for key in ("n", "points", "pieces", "epochs"):
+            if key != allowed and getattr(self, key) is not None:
+                raise ValueError(f"'{key}' does not belong to kind '{self.kind}', which takes '{allowed}'")
+        if self.kind == "list" and not self.epochs:
+            raise ValueError("kind 'list' needs 'epochs', a list of them")
+        return self
+
+    def build(self) -> schedules.Schedule:
+        """Return the schedule that the keys describe."""
+        if self.kind == "every":
+            return schedules.Every(self.n or 1)
+        if self.kind == "log":
+            return schedules.Log(self.points or schedules.Log.points)
+        if self.kind == "piecewise":
+            return schedules.Piecewise(self.pieces or schedules.SAXE_PIECES)
+        return schedules.Listed(self.epochs or ())
+
+
+def _named(spec: Any) -> Any:
+    if isinstance(spec, str) or (isinstance(spec, Mapping) and isinstance(spec.get("name"), str)):
+        return spec
+    raise ValueError(f'expected a name or {{name = "...", parameter = value}}, got {_shorten(spec)}')
+
+
+EstimatorSpec = Annotated[str | dict[str, Any], BeforeValidator(_named)]
+
+
+class Config(_Section):
+    """Everything a run depends on: the same configuration gives the same bits on one machine type."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$")] = "run"
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    members: Positive = 50
+    group_width: Positive | None = None
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    estimators: Annotated[tuple[EstimatorSpec, ...], Field(min_length=1)] = ("binning",)
+
+    @model_validator(mode="after")
+    def _affordable(self) -> "Config":
+        layers = len(self.model.hidden) + 1
+        record = self.members * self.train.epochs * (4 + layers) * 8
+        if record > MAX_RECORD_BYTES:
+            raise ValueError(
+                f"members × epochs = {self.members} × {self.train.epochs} needs {record / 2**30:.3g} GiB "
+                f"for training curves alone, above {MAX_RECORD_BYTES / 2**30:.0f} GiB; lower one of them"
+            )
+        return self
+
+    @property
+    def width(self) -> int:
+        """Number of members trained as one program; part of the configuration, since it changes rounding."""
+        return min(self.members, self.group_width or 5)
+
+    @property
+    def groups(self) -> list[list[int]]:
+        """Members of each group; the last group is filled up with members that are not kept."""
+        return [list(range(start, start + self.width)) for start in range(0, self.members, self.width)]
+
+    def build_estimators(self) -> dict[str, LayerEstimator]:
+        """Return the estimators by the name they carry in the result."""
+        return build_all(self.estimators)
+
+    def canonical(self) -> str:
+        """Return the configuration as JSON with sorted keys: equal text, equal run."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def parse(tree: Mapping[str, Any]) -> Config:
+    """Check a nested mapping of keys and build the configuration.
+
+    Raises:
+        ConfigError: one line with the key's path, what came and what was expected.
+    """
+    try:
+        config = Config.model_validate_json(json.dumps(tree, default=_plain))
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"configuration cannot be read: {error}") from None
+    try:
+        config.schedule.build()
+        config.build_estimators()
+    except InputError as error:
+        raise ConfigError(str(error)) from None
+    except (TypeError, ValueError, OverflowError) as error:  # a plug-in may meet a type it did not think of
+        raise ConfigError(f"estimators: a parameter has a value of the wrong type ({error})") from None
+    return config
+
+
+def _plain(value: Any) -> Any:
+    """Return estimators as tables, NumPy's numbers and arrays as Python's, anything else as text."""
+    if isinstance(value, Estimator):
+        return {"name": value.name} | value.params
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a configuration file; a byte-order mark is accepted.
+
+    Raises:
+        ConfigError: when it is too large, not UTF-8 or not TOML.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(f"{path}: {path.stat().st_size} bytes; a configuration has at most {MAX_FILE_BYTES}")
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Read ``a.b=c`` of ``--set``: c as a TOML value, or as a string where it is none.
+
+    Raises:
+        ConfigError: when there is no ``=`` or no key.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: expected KEY=VALUE, for example train.learning_rate=0.001")
+    try:
+        read = tomllib.loads(f"value = {value}")
+    except (ValueError, RecursionError):
+        read = {}
+    return key.strip(), read["value"] if list(read) == ["value"] else value.strip()
+
+
+def override(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tree of keys with some changed, given by dotted path (``train.epochs``) or as nested mappings.
+
+    A change of ``schedule.kind`` drops the keys of the kind before.
+    """
+    changed = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
+    flat = dict(_flatten(changes))
+    schedule = changed.get("schedule", {})
+    if isinstance(schedule, dict) and "schedule.kind" in flat:
+        kind_before = schedule.get("kind", ScheduleConfig.model_fields["kind"].default)
+        changed["schedule"] = schedule if flat["schedule.kind"] == kind_before else {}
+    for path, value in flat.items():
+        *sections, key = path.split(".")
+        place = changed
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"{path}: '{section}' is a value, not a section")
+        place[key] = value
+    return changed
+
+
+def _flatten(changes: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in changes.items():
+        if isinstance(value, Mapping):
+            pairs += _flatten(value, f"{prefix}{key}.")
+        else:
+            pairs.append((f"{prefix}{key}", value))
+    return pairs
+
+
+def _explain(error: ValidationError) -> str:
+    """Say the first thing wrong in one line, and how many more there are."""
+    first, *rest = error.errors(include_url=False)
+    more = [one for one in rest if one["loc"] != first["loc"][: len(one["loc"])]]  # not what follows from it
+    path = ".".join(str(part) for part in first["loc"]) if first["loc"] else "configuration"
+    if first["type"] == "extra_forbidden":
+        text = f"unknown key '{path}'{did_you_mean(path, _known_keys(Config))}"
+    elif first["type"] == "value_error":
+        text = f"{path}: {first['msg'].removeprefix('Value error, ')}"
+    else:
+        text = f"{path}: {first['msg'][0].lower()}{first['msg'][1:]}, got {_shorten(first['input'])}"
+    return text + (f" (and {len(more)} more)" if more else "")
+
+
+def _known_keys(section: type[_Section], prefix: str = "") -> list[str]:
+    """Return the path of every key, those of sections included."""
+    keys: list[str] = []
+    for name, field in section.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            keys += _known_keys(field.annotation, f"{prefix}{name}.")
+    return keys
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,141 @@
+"""Schedules: which epochs of a training are measured.
+
+A schedule is pure logic: it knows how many epochs there are and answers which of them to measure. Epoch 0 is
+the untouched initialisation, so E epochs of training have epochs 0…E.
+"""
+
+import abc
+import dataclasses
+import itertools
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Int
+
+from infoplane.errors import InputError
+
+Epochs = Int[np.ndarray, " epoch"]
+
+FIRST_EPOCHS = 20
+"""Epochs 0 to this one belong to every logarithmic schedule."""
+
+SAXE_PIECES = ((20, 1), (100, 5), (2000, 20), (None, 100))
+"""Up to 20 every epoch, up to 100 every 5th, up to 2000 every 20th, then every 100th (Saxe et al. 2018)."""
+
+
+class Schedule(abc.ABC):
+    """Answers which epochs of 0…E are measured."""
+
+    kind: ClassVar[str]
+
+    @abc.abstractmethod
+    def epochs(self, last: int) -> Epochs:
+        """Return the measured epochs of a training of ``last`` epochs, ascending, 0 and ``last`` included."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Every(Schedule):
+    """Every ``n``-th epoch, the first and the last.
+
+    Raises:
+        InputError: when ``n`` is below 1.
+    """
+
+    n: int = 1
+    kind: ClassVar[str] = "every"
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise InputError(f"schedule n is {self.n}; expected at least 1")
+
+    def epochs(self, last: int) -> Epochs:
+        """Return 0, n, 2n, … and ``last``."""
+        return _distinct(np.arange(0, last + 1, self.n), last)
+
+
+@dataclasses.dataclass(frozen=True)
+class Log(Schedule):
+    """Distinct integers of a logarithmic grid from 1 to E, with epochs 0–20 and E always.
+
+    The grid is that of IDNNs, the code of Shwartz-Ziv & Tishby (2017): ``points`` numbers evenly spaced in
+    the logarithm, cut to integers; 400 points give 274 distinct ones for E = 8000.
+
+    Raises:
+        InputError: when ``points`` is below 2.
+    """
+
+    points: int = 400
+    kind: ClassVar[str] = "log"
+
+    def __post_init__(self) -> None:
+        if self.points < 2:
+            raise InputError(f"schedule points is {self.points}; expected at least 2")
+
+    def epochs(self, last: int) -> Epochs:
+        """Return the grid's integers, 0–20 and ``last``."""
+        return _distinct(np.concatenate([np.arange(FIRST_EPOCHS + 1), log_grid(last, self.points)]), last)
+
+
+@dataclasses.dataclass(frozen=True)
+class Piecewise(Schedule):
+    """Several strides one after the other: pairs (up to this epoch, every n-th), the last one open.
+
+    The default is the schedule of Saxe et al. (2018).
+
+    Raises:
+        InputError: when strides are below 1 or the ends do not increase.
+    """
+
+    pieces: tuple[tuple[int | None, int], ...] = SAXE_PIECES
+    kind: ClassVar[str] = "piecewise"
+
+    def __post_init__(self) -> None:
+        ends = [np.inf if end is None else end for end, _ in self.pieces]
+        increasing = all(a < b for a, b in itertools.pairwise([0, *ends]))
+        if not ends or not increasing or any(n < 1 for _, n in self.pieces):
+            raise InputError(
+                f"schedule pieces are {self.pieces}; expected (end, stride) pairs with increasing ends and strides >= 1"
+            )
+
+    def epochs(self, last: int) -> Epochs:
+        """Return the epochs of each piece, and ``last``."""
+        start, parts = 0, [np.zeros(1, np.int64)]
+        for end, stride in self.pieces:
+            stop = last + 1 if end is None else min(end, last + 1)
+            parts.append(np.arange(start, stop, stride))
+            start = stop
+        return _distinct(np.concatenate(parts), last)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed(Schedule):
+    """The epochs of a list; those beyond the last epoch of a training are left out.
+
+    Raises:
+        InputError: when an epoch is negative or the list is empty.
+    """
+
+    listed: tuple[int, ...]
+    kind: ClassVar[str] = "list"
+
+    def __post_init__(self) -> None:
+        if not self.listed or min(self.listed) < 0:
+            raise InputError(f"schedule epochs are {self.listed}; expected at least one, none negative")
+
+    def epochs(self, last: int) -> Epochs:
+        """Return the listed epochs up to ``last``, with 0 and ``last``."""
+        return _distinct(np.asarray(self.listed), last)
+
+
+def log_grid(last: int, points: int) -> Epochs:
+    """Return the distinct integers among ``points`` logarithmically even numbers from 1 to ``last``."""
+    if last < 1:
+        return np.zeros(0, np.int64)
+    # what is a whole number in exact arithmetic, as `last` is, may come out a hair below
+    grid = np.logspace(0, np.log2(last), points, base=2) * (1 + 1e-12)
+    return np.unique(grid.astype(np.int64))
+
+
+def _distinct(candidates: Int[np.ndarray, " candidate"], last: int) -> Epochs:
+    """Return the candidates within 0…last in order, with both ends."""
+    return np.unique(np.concatenate([[0, last], candidates[candidates <= last]])).astype(np.int64)

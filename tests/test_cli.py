@@ -1,0 +1,300 @@
+"""The command line: help that teaches, results in 4 decimals, interruption, odd paths; bad input in tests/faults."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import infoplane as ip
+from infoplane import cli
+from infoplane.runs.config import parse
+from infoplane.runs.store import Store
+
+COMMANDS = ["list", "run", "resume", "status", "plot", "export"]
+SMALL = ["--members", "2", "--set", "train.epochs=12", "--set", "model.hidden=[4, 3]", "--set", "train.batch_size=1024"]
+LONG = ["run", "szt", "--members", "4", "--set", "train.batch_size=1024", "--set", "schedule.points=40", "--set"]
+PROGRAM = "from infoplane import cli; cli._Progress.PLAIN_SECONDS = 0.0; cli.main()"
+
+
+def infoplane(*arguments):
+    """Exit code, standard output and standard error of a command, run in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
+            cli.main()
+    return end.value.code or 0, out.getvalue(), err.getvalue()
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a small finished run, its path with a space and letters beyond ASCII, and what was printed."""
+    folder = tmp_path_factory.mktemp("runs") / "mein Lauf µ→"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli._Progress, "PLAIN_SECONDS", 0.0)
+        return folder, *infoplane("run", "szt", *SMALL, "--out", folder)
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Nothing is drawn, which takes seconds."""
+    monkeypatch.setattr("infoplane.experiments.draw_figures", lambda *_: [])
+
+
+# ---- help
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], *([command, "--help"] for command in COMMANDS)])
+def test_help_ends_well_and_teaches(arguments):
+    code, out, err = infoplane(*arguments)
+    assert (code, err) == (0, "")
+    assert "Usage: infoplane" in out
+    if len(arguments) < 2:
+        assert all(re.search(rf"^  {command} +\w", out, re.MULTILINE) for command in COMMANDS)
+        assert "infoplane run szt --quick" in out
+        assert "..." not in out.partition("Commands:")[2]  # no line of the overview is cut short
+
+
+def test_help_of_run_shows_an_example_of_every_option_in_use():
+    _, out, _ = infoplane("run", "--help")
+    assert "Example: infoplane run szt --quick --set model.activation=relu" in " ".join(out.split())
+    for option in ("--quick", "--as", "--out", "--set", "--members"):
+        assert option in out
+
+
+def test_list_gives_each_experiment_estimator_and_data_set_a_line():
+    code, out, err = infoplane("list")
+    assert (code, err) == (0, "")
+    for name in ("szt", *(entry.name for entry in ip.list_estimators()), *ip.datasets.DATASETS):
+        assert re.search(rf"^  {re.escape(name)} +\w", out, re.MULTILINE), name
+
+
+# ---- a finished run
+
+
+def test_a_run_prints_its_table_with_four_decimals_and_where_the_files_are(finished):
+    folder, code, out, _ = finished
+    assert code == 0
+    lines = out.splitlines()
+    (heading,) = [number for number, line in enumerate(lines) if line.startswith("layer ")]
+    for layer, line in zip(("hidden1", "hidden2", "output"), lines[heading + 1 :], strict=False):
+        cells = line.split()
+        assert cells[0] == layer
+        assert sum(bool(re.fullmatch(r"-?\d+\.\d{4}", cell)) for cell in cells) == 8  # all but the epoch
+    for layer in ("hidden1", "hidden2", "output"):
+        assert re.search(rf"^{layer}: (rises|starts|\d+\.\d of)", out, re.MULTILINE)
+    assert str(folder) in out
+    assert f"infoplane export '{folder}' --to csv" in out  # quoted: the path has a space
+
+
+def test_a_run_leaves_its_result_and_pictures(finished):
+    folder = finished[0]
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {"run.json", "results.nc", "log.jsonl", "figures/plane.png", "figures/plane.pdf"} <= names
+    assert not [name for name in names if name.endswith(".partial")]
+    assert ip.load(folder)["information"].dims == ("estimator", "member", "epoch", "layer", "variable")
+
+
+def test_status_of_a_finished_run_says_complete(finished):
+    code, out, err = infoplane("status", finished[0])
+    assert (code, err) == (0, "")
+    assert "2 members × 12 epochs" in out
+    assert "done: 1 of 1 groups of 2 members, 100.0% of all epochs" in out
+    assert out.endswith("complete: results.nc is there\n")
+
+
+def test_a_terminal_without_the_letters_loses_no_output(finished):
+    command = [sys.executable, "-c", PROGRAM, "status", str(finished[0])]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "mein Lauf µ?: szt, 2 members × 12 epochs" in done.stdout.decode("latin-1")
+
+
+def test_export_writes_a_row_for_every_number(finished):
+    folder = finished[0]
+    code, out, err = infoplane("export", folder, "--to", "csv")
+    assert (code, err) == (0, "")
+    lines = (folder / "information.csv").read_text().splitlines()
+    assert lines[0] == "estimator,member,epoch,layer,variable,information,flags,quantity"
+    assert len(lines) - 1 == 2 * 13 * 3 * 2
+    assert f"{folder / 'information.csv'}: {len(lines) - 1} rows" in out
+
+
+def test_plot_draws_the_figures_again(finished):
+    folder = finished[0]
+    before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    shutil.rmtree(folder / "figures")
+    code, out, err = infoplane("plot", folder)
+    assert (code, err) == (0, "")
+    assert {path.name: path.read_bytes() for path in (folder / "figures").iterdir()} == before
+    assert len(out.splitlines()) == len(before)
+
+
+def test_a_finished_run_resumed_is_the_same_run(finished, without_figures):
+    folder, _, printed, _ = finished
+    before = ip.load(folder)
+    code, out, _ = infoplane("resume", folder)
+    assert code == 0
+    assert out == printed
+    assert ip.load(folder).identical(before)
+
+
+def test_a_damaged_result_is_refused_in_one_line(finished, tmp_path):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    content = bytearray((folder / "results.nc").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "results.nc").write_bytes(content)
+    for command in ("plot", "export"):
+        code, _, err = infoplane(command, folder)
+        assert code == 2
+        assert err.count("\n") == 1
+        assert "results.nc: content differs from what was written" in err
+
+
+def test_the_papers_variant_says_what_is_known_of_the_difference(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("infoplane.runs.engine._work", lambda *_: sys.exit(99))
+        code, _, err = infoplane("run", "szt", "--as", "paper", "--out", tmp_path / "run")
+    assert code == 99
+    assert err.startswith("note: the paper says stochastic gradient descent")
+    assert Store.open(tmp_path / "run").config.train.optimizer == "sgd"
+
+
+# ---- progress
+
+
+class Event:
+    def __init__(self, done):
+        self.done, self.total, self.resumed = done, 100, 20
+
+
+def test_away_from_a_terminal_progress_is_a_plain_line_now_and_then(monkeypatch):
+    now, err = [0.0], io.StringIO()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with contextlib.redirect_stderr(err), cli._Progress("szt") as progress:
+        for now[0], done in ((10.0, 30), (29.9, 40), (30.0, 50), (31.0, 60), (60.0, 80)):
+            progress.show(Event(done))
+    # rates count what this process did: 30 net-epochs in 30 s, 60 in 60 s
+    assert err.getvalue() == "szt: 50%, 1 net-epochs/s, 50 s left\nszt: 80%, 1 net-epochs/s, 20 s left\n"
+
+
+def test_a_run_away_from_a_terminal_prints_progress_on_stderr_only(finished):
+    _, _, out, err = finished
+    assert re.match(r"szt: \d+%, [\d,]+ net-epochs/s, \d+ s left\n", err)
+    assert "net-epochs" not in out
+
+
+# ---- interruption
+
+
+@contextlib.contextmanager
+def training(folder, epochs):
+    """A run in a process of its own, from the moment it trains."""
+    command = [sys.executable, "-c", PROGRAM, *LONG, f"train.epochs={epochs}", "--out", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert "net-epochs/s" in process.stderr.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """The folder of a run of 3000 epochs stopped by Ctrl-C, with exit code, seconds and last line."""
+    folder = tmp_path_factory.mktemp("interrupted") / "run"
+    with training(folder, 3000) as process:
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        _, err = process.communicate(timeout=30)
+    return folder, process.returncode, time.monotonic() - start, err.splitlines()[-1]
+
+
+def test_ctrl_c_ends_in_time_with_130_and_says_how_to_go_on(interrupted):
+    folder, code, seconds, last = interrupted
+    assert code == 130
+    assert seconds < 10
+    assert last.startswith("interrupted; ")
+    assert f"infoplane resume {folder}" in last
+
+
+def test_after_ctrl_c_what_was_measured_is_readable(interrupted):
+    ds = ip.load(interrupted[0])
+    assert ds.sizes["epoch"] > 0
+    assert 0 <= ds["epoch"].values[-1] < 3000
+    assert ds["information"].isel(member=0, epoch=0).notnull().all()
+
+
+def test_status_of_an_interrupted_run_says_how_to_go_on(interrupted):
+    code, out, _ = infoplane("status", interrupted[0])
+    assert code == 0
+    assert "4 members × 3000 epochs" in out
+    assert out.endswith(f"left: continue with 'infoplane resume {interrupted[0]}'\n")
+    assert "100.0%" not in out
+
+
+def test_an_interrupted_run_can_be_drawn_and_exported(interrupted, tmp_path):
+    folder = shutil.copytree(interrupted[0], tmp_path / "run")
+    assert infoplane("plot", folder)[0] == 0
+    assert infoplane("export", folder)[0] == 0
+
+
+def test_a_resumed_run_equals_one_that_was_never_stopped(interrupted, tmp_path, without_figures):
+    folder = shutil.copytree(interrupted[0], tmp_path / "run")
+    code, out, err = infoplane("resume", folder)
+    assert (code, "I(X;T)" in out) == (0, True), err
+    assert infoplane(*LONG, "train.epochs=3000", "--out", tmp_path / "whole")[0] == 0
+    assert ip.load(folder).identical(ip.load(tmp_path / "whole"))
+
+
+def test_preemption_ends_with_143_and_can_be_resumed(tmp_path):
+    with training(tmp_path / "run", 50_000) as process:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert "infoplane resume" in err
+    assert ip.load(tmp_path / "run").sizes["epoch"] > 0
+
+
+def test_a_second_ctrl_c_ends_within_a_second(tmp_path):
+    with training(tmp_path / "run", 50_000) as process:
+        start = time.monotonic()
+        while process.poll() is None and time.monotonic() - start < 10:  # two at once may arrive as one
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.1)
+        assert time.monotonic() - start < 1.1
+    assert process.returncode in (130, -signal.SIGINT)  # a shell says 130 for both
+
+
+def test_status_names_the_process_that_is_running(tmp_path):
+    with Store.create(tmp_path / "run", parse({})):
+        code, out, _ = infoplane("status", tmp_path / "run")
+    assert code == 0
+    assert f"running: process {os.getpid()} on " in out
+
+
+def test_run_json_is_on_disk_before_jax_is_loaded(tmp_path):
+    spy = """
+import json, sys
+from infoplane import cli, files
+write = files.write_json
+def stop_after(path, content):
+    write(path, content)
+    print(json.dumps(["jax" in sys.modules, path.exists()]))
+    sys.exit(0)
+files.write_json = stop_after
+cli.main()
+"""
+    command = [sys.executable, "-c", spy, "run", "szt", "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert json.loads(done.stdout) == [False, True], done.stderr
