@@ -21,7 +21,7 @@ from infoplane.runs.store import Store
 COMMANDS = ["list", "run", "resume", "status", "plot", "export"]
 SMALL = ["--members", "2", "--set", "train.epochs=12", "--set", "model.hidden=[4, 3]", "--set", "train.batch_size=1024"]
 LONG = ["run", "szt", "--members", "4", "--set", "train.batch_size=1024", "--set", "schedule.points=40", "--set"]
-PROGRAM = "from infoplane import cli; cli._Progress.PLAIN_SECONDS = 0.0; cli.main()"
+PROGRAM = "from infoplane import cli; cli.progress.Progress.PLAIN_SECONDS = 0.0; cli.main()"
 
 
 def infoplane(*arguments):
@@ -39,7 +39,7 @@ def finished(tmp_path_factory):
     """The folder of a small finished run, its path with a space and letters beyond ASCII, and what was printed."""
     folder = tmp_path_factory.mktemp("runs") / "mein Lauf µ→"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli._Progress, "PLAIN_SECONDS", 0.0)
+        patch.setattr(cli.progress.Progress, "PLAIN_SECONDS", 0.0)
         return folder, *infoplane("run", "szt", *SMALL, "--out", folder)
 
 
@@ -180,7 +180,7 @@ class Event:
 def test_away_from_a_terminal_progress_is_a_plain_line_now_and_then(monkeypatch):
     now, err = [0.0], io.StringIO()
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with contextlib.redirect_stderr(err), cli._Progress("szt") as progress:
+    with contextlib.redirect_stderr(err), cli.progress.Progress("szt") as progress:
         for now[0], done in ((10.0, 30), (29.9, 40), (30.0, 50), (31.0, 60), (60.0, 80)):
             progress.show(Event(done))
     # rates count what this process did: 30 net-epochs in 30 s, 60 in 60 s

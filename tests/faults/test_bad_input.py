@@ -234,6 +234,7 @@ def test_a_piece_damaged_on_disk_is_computed_again_once_it_is_deleted(tmp_path, 
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+sys.dont_write_bytecode = True  # the limit would cut short what Python caches of the modules it loads
 from infoplane import cli
 cli.main()
 """

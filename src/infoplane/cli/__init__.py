@@ -1,0 +1,10 @@
+"""The command line: reads what is asked for, shows progress and results, turns errors into exit codes.
+
+Exit codes: 0 done, 2 bad input, 130 or 143 interrupted and resumable. Each module holds some commands and is
+imported here, in the order in which ``--help`` lists them.
+"""
+
+from infoplane.cli import progress, run, show
+from infoplane.cli.app import main
+
+__all__ = ["main", "progress", "run", "show"]

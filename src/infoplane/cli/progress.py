@@ -1,0 +1,76 @@
+"""Progress of long work, drawn on stderr."""
+
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from infoplane.runs.engine import OnEvent
+
+
+def compute(name: str, work: "Callable[[OnEvent], xr.Dataset]") -> "xr.Dataset":
+    """Do the work with its progress shown; when it is stopped, say what is left of it and end."""
+    try:
+        with Progress(name) as progress:
+            return work(progress.show)
+    except KeyboardInterrupt as stop:  # caught here, because typer would drop its text and its signal
+        typer.echo(str(stop) or "interrupted", err=True)
+        raise typer.Exit(128 + getattr(stop, "signal_number", signal.SIGINT)) from None
+
+
+class Progress:
+    """Draws progress on stderr: a bar on a terminal, elsewhere a plain line every 30 seconds."""
+
+    PLAIN_SECONDS = 30.0
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> "Progress":
+        import time
+
+        self._clock = time.monotonic
+        self._started = self._said = self._clock()
+        self._bar: Any = _bar(self._name) if sys.stderr.isatty() else None
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, event: Any) -> None:
+        """Draw one event of the engine."""
+        now = self._clock()
+        rate = (event.done - event.resumed) / max(now - self._started, 1e-9)
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], total=event.total, completed=event.done, rate=f"{rate:,.0f}")
+        elif now - self._said >= self.PLAIN_SECONDS:
+            self._said = now
+            left = (event.total - event.done) / max(rate, 1e-9)
+            typer.echo(
+                f"{self._name}: {event.done / event.total:.0%}, {rate:,.0f} net-epochs/s, {left:.0f} s left",
+                err=True,
+            )
+
+
+def _bar(name: str) -> Any:
+    from rich import progress
+    from rich.console import Console
+
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TextColumn("{task.fields[rate]} net-epochs/s"),
+        progress.TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    bar.add_task(name, total=None, rate="–")
+    return bar
