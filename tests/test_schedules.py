@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infoplane import InputError, schedules
-from infoplane.schedules import Every, Listed, Log, Piecewise, log_grid
+from infoplane.schedules import Every, Listed, Log, Piecewise, as_schedule, log_grid
 
 SAXE_OF_10000 = {*range(20), *range(20, 100, 5), *range(100, 2000, 20), *range(2000, 10000, 100), 10000}
 
@@ -115,3 +115,40 @@ def test_kinds_are_the_names_of_the_configuration():
     kinds = [kind.kind for kind in (Every, Log, Piecewise, Listed)]
     assert kinds == ["every", "log", "piecewise", "list"]
     assert {kind.kind for kind in schedules.Schedule.__subclasses__()} == set(kinds)
+
+
+# ---- trainings whose length is not known
+
+
+@pytest.mark.parametrize("schedule", [Every(7), Log(), Log(40), Piecewise(), Listed((3, 5, 40))])
+def test_told_every_epoch_a_live_training_is_measured_on_the_schedules_own_grid(schedule):
+    due = [epoch for epoch in range(301) if schedule.due(epoch - 1 if epoch else None, epoch)]
+    assert due == sorted({0, *schedule.grid(300)})
+
+
+def test_the_live_logarithmic_grid_is_that_of_8000_epochs_and_goes_on_at_its_ratio():
+    assert np.array_equal(Log().grid(8000), Log().epochs(8000))
+    ratio = 8000 ** (1 / 399)
+    beyond = Log().grid(20_000)
+    beyond = beyond[beyond > 8000]
+    assert beyond[1:] / beyond[:-1] == pytest.approx(ratio, rel=2e-4)  # cut to whole numbers
+
+
+def test_an_epoch_is_due_when_the_schedule_had_one_since_the_last_told():
+    assert Every(10).due(8, 11)
+    assert not Every(10).due(11, 19)
+    assert Every(10).due(None, 13)
+
+
+@pytest.mark.parametrize(
+    ("value", "schedule"),
+    [("log", Log()), ("every", Every()), (5, Every(5)), ([2, 1], Listed((2, 1))), (Log(7), Log(7))],
+)
+def test_a_schedule_may_be_a_name_a_stride_a_list_or_itself(value, schedule):
+    assert as_schedule(value) == schedule
+
+
+@pytest.mark.parametrize("value", ["evry", 1.5, [1.5], [], None, True, {"a": 1}])
+def test_what_is_no_schedule_is_refused(value):
+    with pytest.raises(InputError, match=r"schedule is"):
+        as_schedule(value)

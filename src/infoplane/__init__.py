@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from infoplane.estimators import Estimate, LayerInformation, entropy, layer_information, list_estimators
     from infoplane.estimators.flags import explain
     from infoplane.experiments import resume, run
+    from infoplane.experiments.own import plane
     from infoplane.plots import plane as plot_plane
-    from infoplane.results import load
+    from infoplane.record import Recorder, load
 
 __all__ = [
     "ConfigError",
@@ -26,6 +27,7 @@ __all__ = [
     "InfoplaneError",
     "InputError",
     "LayerInformation",
+    "Recorder",
     "StoreError",
     "datasets",
     "entropy",
@@ -33,6 +35,7 @@ __all__ = [
     "layer_information",
     "list_estimators",
     "load",
+    "plane",
     "plot_plane",
     "resume",
     "run",
@@ -41,11 +44,13 @@ __all__ = [
 _HOME = {  # where each public name lives; "module:name" where it has another name there
     "Estimate": "infoplane.estimators",
     "LayerInformation": "infoplane.estimators",
+    "Recorder": "infoplane.record",
     "entropy": "infoplane.estimators",
     "explain": "infoplane.estimators.flags",
     "layer_information": "infoplane.estimators",
     "list_estimators": "infoplane.estimators",
-    "load": "infoplane.results",
+    "load": "infoplane.record",
+    "plane": "infoplane.experiments.own",
     "plot_plane": "infoplane.plots:plane",
     "resume": "infoplane.experiments",
     "run": "infoplane.experiments",

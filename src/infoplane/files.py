@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from infoplane.errors import StoreError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when there is no room left."""
+
+LOCK = "LOCK"
+"""File that the process which holds a folder keeps locked; it says which process that is."""
 
 PARTIAL = ".partial"
 """Ending of a file that is being written; whatever carries it is worth nothing."""
@@ -122,6 +126,30 @@ def make_folder(path: Path) -> None:
     """
     with named(path):
         path.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; the system lets go of it when the process dies.
+
+    Raises:
+        StoreError: when another process holds it; names its pid and host.
+    """
+    import fcntl
+
+    path = folder / LOCK
+    with contextlib.ExitStack() as held:
+        with named(path):
+            file = held.enter_context(path.open("a+"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = path.read_text().strip() or "another process"
+                raise StoreError(f"{folder}: in use by {owner}; wait for it or stop it") from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+        yield
 
 
 @contextlib.contextmanager

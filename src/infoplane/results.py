@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int
 
 from infoplane import files
-from infoplane.errors import StoreError
+from infoplane.errors import InputError, StoreError
 from infoplane.estimators.base import FLAGS
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ _CONTENT = "content_sha256"
 
 VARIABLES = ("input", "label")
 SPLITS = ("train", "test")
+HELD_OUT = "held_out_"
+"""What the names of variables and attributes of a second, held-out set of inputs begin with."""
+
 INFORMATION_DIMS = ("estimator", "member", "epoch", "layer", "variable")
 LAYER_DIMS = ("member", "epoch", "layer")
 CURVE_DIMS = ("split", "member", "step")
@@ -68,8 +71,9 @@ def decode_flags(code: int | np.integer) -> frozenset[str]:
 def describe(ds: "xr.Dataset") -> "xr.Dataset":
     """Give each variable its unit and meaning; the flags also their names, as the CF conventions ask."""
     for name, variable in ds.data_vars.items():
-        units, meaning = DESCRIPTIONS[str(name)]
-        variable.attrs.update(units=units, long_name=meaning)
+        units, meaning = DESCRIPTIONS[str(name).removeprefix(HELD_OUT)]
+        held_out = "; of the held-out inputs" if str(name).startswith(HELD_OUT) else ""
+        variable.attrs.update(units=units, long_name=meaning + held_out)
         if str(name).endswith("flags"):
             masks = np.array([1 << bit for bit in range(len(FLAGS))], np.int32)
             variable.attrs.update(flag_masks=masks, flag_meanings=" ".join(FLAGS))
@@ -151,12 +155,31 @@ def to_table(ds: "xr.Dataset") -> Any:
     return table
 
 
+def held_out(ds: "xr.Dataset") -> "xr.Dataset":
+    """Return the held-out set of a recording as a result of its own, which every figure and table takes.
+
+    Raises:
+        InputError: when no held-out set was measured.
+    """
+    names = [str(name) for name in ds.data_vars if str(name).startswith(HELD_OUT)]
+    if not names:
+        raise InputError("this result has no held-out set; give the recorder held_out=(inputs, labels)")
+    own = ds.drop_vars([name.removeprefix(HELD_OUT) for name in names]).rename(
+        {name: name.removeprefix(HELD_OUT) for name in names}
+    )
+    attrs = {key.removeprefix(HELD_OUT): value for key, value in ds.attrs.items() if key.startswith(HELD_OUT)}
+    own["order_violation"] = order_violation(own["information"])
+    return describe(own.assign_attrs(attrs, title=f"{ds.attrs['title']}, held out"))
+
+
 def order_violation(information: "xr.DataArray") -> "xr.DataArray":
     """How far any layer has more information than the layer before it, in bits; 0 where none has.
 
     For one fixed quantisation of the whole chain I(X;T1) ≥ I(X;T2) ≥ … holds. Layers that are binned or noised
     separately need not obey it: a violation is a property of the definition, not an error.
     """
+    if information.sizes["layer"] == 1:
+        return 0 * information.isel(layer=0, drop=True)
     return information.diff("layer").max("layer").clip(min=0)
 
 

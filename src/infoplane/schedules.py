@@ -7,17 +7,21 @@ the untouched initialisation, so E epochs of training have epochs 0…E.
 import abc
 import dataclasses
 import itertools
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Int
 
-from infoplane.errors import InputError
+from infoplane.errors import InputError, did_you_mean
 
 Epochs = Int[np.ndarray, " epoch"]
 
 FIRST_EPOCHS = 20
 """Epochs 0 to this one belong to every logarithmic schedule."""
+
+USUAL_LAST = 8000
+"""Epochs that a logarithmic grid is laid out for where a training's length is not known."""
 
 SAXE_PIECES = ((20, 1), (100, 5), (2000, 20), (None, 100))
 """Up to 20 every epoch, up to 100 every 5th, up to 2000 every 20th, then every 100th (Saxe et al. 2018)."""
@@ -31,6 +35,18 @@ class Schedule(abc.ABC):
     @abc.abstractmethod
     def epochs(self, last: int) -> Epochs:
         """Return the measured epochs of a training of ``last`` epochs, ascending, 0 and ``last`` included."""
+
+    @abc.abstractmethod
+    def grid(self, stop: int) -> Epochs:
+        """Return the schedule's own epochs up to ``stop``, in a training whose length is not known."""
+
+    def due(self, previous: int | None, epoch: int) -> bool:
+        """Say whether to measure now, in a training whose length is not known.
+
+        That is so at the first epoch told, and whenever the schedule has an epoch after ``previous``, the last
+        one told, up to this one.
+        """
+        return previous is None or bool((self.grid(epoch) > previous).any())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +66,11 @@ class Every(Schedule):
 
     def epochs(self, last: int) -> Epochs:
         """Return 0, n, 2n, … and ``last``."""
-        return _distinct(np.arange(0, last + 1, self.n), last)
+        return _distinct(self.grid(last), last)
+
+    def grid(self, stop: int) -> Epochs:
+        """Return 0, n, 2n, … up to ``stop``."""
+        return np.arange(0, stop + 1, self.n)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +94,14 @@ class Log(Schedule):
     def epochs(self, last: int) -> Epochs:
         """Return the grid's integers, 0–20 and ``last``."""
         return _distinct(np.concatenate([np.arange(FIRST_EPOCHS + 1), log_grid(last, self.points)]), last)
+
+    def grid(self, stop: int) -> Epochs:
+        """Return 0–20 and the integers of the grid that has ``points`` numbers from 1 to 8000, and goes on."""
+        octaves = np.log2(USUAL_LAST) / (self.points - 1)
+        count = int(np.log2(max(stop, 1) + 1) / octaves) + 1
+        numbers = 2 ** (octaves * np.arange(count)) * (1 + 1e-12)
+        candidates = np.concatenate([np.arange(FIRST_EPOCHS + 1), numbers.astype(np.int64)])
+        return np.unique(candidates[candidates <= stop])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +127,16 @@ class Piecewise(Schedule):
 
     def epochs(self, last: int) -> Epochs:
         """Return the epochs of each piece, and ``last``."""
+        return _distinct(self.grid(last), last)
+
+    def grid(self, stop: int) -> Epochs:
+        """Return the epochs of each piece up to ``stop``."""
         start, parts = 0, [np.zeros(1, np.int64)]
         for end, stride in self.pieces:
-            stop = last + 1 if end is None else min(end, last + 1)
-            parts.append(np.arange(start, stop, stride))
-            start = stop
-        return _distinct(np.concatenate(parts), last)
+            piece_stop = stop + 1 if end is None else min(end, stop + 1)
+            parts.append(np.arange(start, piece_stop, stride))
+            start = piece_stop
+        return np.unique(np.concatenate(parts))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +156,39 @@ class Listed(Schedule):
 
     def epochs(self, last: int) -> Epochs:
         """Return the listed epochs up to ``last``, with 0 and ``last``."""
-        return _distinct(np.asarray(self.listed), last)
+        return _distinct(self.grid(last), last)
+
+    def grid(self, stop: int) -> Epochs:
+        """Return the listed epochs up to ``stop``."""
+        return np.unique(np.asarray([epoch for epoch in self.listed if epoch <= stop], np.int64))
+
+
+def as_schedule(value: Any) -> Schedule:
+    """Return a schedule from itself, a name with its defaults ("log"), a stride n or a list of epochs.
+
+    Raises:
+        InputError: for anything else.
+    """
+    if isinstance(value, Schedule):
+        return value
+    named = {schedule.kind: schedule for schedule in (Every, Log, Piecewise)}
+    if isinstance(value, str):
+        if value not in named:
+            raise InputError(f"schedule is '{value}'{did_you_mean(value, named)}")
+        return named[value]()
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return Every(int(value))
+    whole = isinstance(value, Iterable) and (listed := list(value)) and all(_is_whole(epoch) for epoch in listed)
+    if not whole:
+        raise InputError(
+            f"schedule is {value!r}; expected a name ({', '.join(named)}), a stride, a list of epochs, "
+            "or a schedule such as schedules.Every(10)"
+        )
+    return Listed(tuple(int(epoch) for epoch in listed))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def log_grid(last: int, points: int) -> Epochs:

@@ -23,7 +23,7 @@ def list_() -> None:
 def plot(folder: Folder) -> None:
     """Draw the figures of a run again, as PNG and PDF."""
     from infoplane import experiments
-    from infoplane.results import load
+    from infoplane.record import load
 
     for path in experiments.draw(load(folder), folder):
         typer.echo(path)
@@ -36,7 +36,8 @@ def export(
 ) -> None:
     """Write a run's information as a tidy table into its folder."""
     from infoplane import files
-    from infoplane.results import load, to_table
+    from infoplane.record import load
+    from infoplane.results import to_table
 
     if to != "csv":
         fail(f"--to {to}: expected 'csv'")

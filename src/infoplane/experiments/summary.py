@@ -166,7 +166,7 @@ def remarks(ds: "xr.Dataset") -> list[str]:
         count = sum(flag in decode_flags(code) for code in ds["member_flags"].values)
         if count:
             lines.append(f"{count} of {ds.sizes['member']} members {text}")
-    if ds["epoch"].values[-1] < ds["step"].values[-1]:
+    if "step" in ds and ds["epoch"].values[-1] < ds["step"].values[-1]:
         lines.append(f"incomplete: measured up to epoch {ds['epoch'].values[-1]} of {ds['step'].values[-1]}")
     violations = largest_violation(ds)
     if violations > NOTICEABLE:

@@ -1,0 +1,27 @@
+"""Records the information plane of your own model, in any framework, while it trains or afterwards."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infoplane import results
+from infoplane.record.folder import is_recording, read_result
+from infoplane.record.recorder import Recorder
+from infoplane.record.rows import Row
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Recorder", "Row", "load"]
+
+
+def load(path: str | Path) -> "xr.Dataset":
+    """Load the result of a run or of a recording, and verify its checksums.
+
+    Args:
+        path: the folder, or its ``results.nc``.
+
+    Raises:
+        StoreError: when there is no result there, or its content is not what was written.
+    """
+    folder = Path(path)
+    return read_result(folder) if folder.is_dir() and is_recording(folder) else results.load(path)

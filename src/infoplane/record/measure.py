@@ -1,0 +1,178 @@
+"""Measures every layer of a model on a set of inputs, with bounded memory."""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from infoplane._arrays import to_numpy
+from infoplane.errors import InputError
+from infoplane.estimators import LayerEstimator
+from infoplane.estimators.base import Layers, LayerValues, Values, measure_layers
+from infoplane.estimators.rows import distinct_rows
+from infoplane.record.sets import MeasuredSet
+from infoplane.results import encode_flags
+
+Source = Callable[[slice, Any], Mapping[str, Any]]
+"""Takes the place of a batch among the samples and its inputs, gives {layer: activations}."""
+
+QUANTITIES = ("bits", "lower", "upper", "std_error")
+SPREADS = ("minimum", "maximum", "sd", "dead_share", "distinct_rows")
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """What one epoch gave on one set of inputs.
+
+    Attributes:
+        layers: names of the layers, in order.
+        values: ``bits``, ``lower``, ``upper``, ``std_error`` in bits, NaN where there is none; (estimator, layer,
+            variable), the variable being I(X;T), then I(T;Y).
+        flags: encoded flags, (estimator, layer, variable).
+        spreads: how each layer's values lie, (layer,).
+    """
+
+    layers: tuple[str, ...]
+    values: Mapping[str, Float[np.ndarray, "estimator layer 2"]]
+    flags: Int[np.ndarray, "estimator layer 2"]
+    spreads: Mapping[str, Float[np.ndarray, " layer"]]
+
+
+def measure_set(
+    measured: MeasuredSet, source: Source, estimators: Sequence[LayerEstimator], memory: int
+) -> Measurement:
+    """Evaluate a model on all inputs and measure each layer.
+
+    Layers that do not fit into ``memory`` bytes together are measured in several passes over the inputs.
+
+    Raises:
+        InputError: for activations that cannot be used, or a single layer that is larger than ``memory``.
+    """
+    found: dict[str, dict[str, np.ndarray]] = {}
+    names: list[str] = []
+    for name, activations in _activations(measured, source, memory):
+        names.append(name)
+        found[name] = _measure_layer(activations, measured, estimators, name)
+    if not names:
+        raise InputError("the model gives no layers; nothing to measure")
+    stacked = {
+        key: np.stack([found[name][key] for name in names], axis=-2 if found[names[0]][key].ndim else 0)
+        for key in found[names[0]]
+    }
+    return Measurement(
+        layers=tuple(names),
+        values={key: stacked[key] for key in QUANTITIES},
+        flags=stacked["flags"],
+        spreads={key: stacked[key] for key in SPREADS},
+    )
+
+
+def _activations(
+    measured: MeasuredSet, source: Source, memory: int
+) -> Iterator[tuple[str, Float[np.ndarray, "1 dim sample"]]]:
+    """Yield each layer's activations, as many at a time as memory allows."""
+    place, batch = next(measured.batches())
+    first = {name: _as_rows(part, name, place) for name, part in source(place, batch).items()}
+    sizes = {name: rows.shape[1] * measured.n_samples * rows.itemsize for name, rows in first.items()}
+    for group in _groups(sizes, memory):
+        buffers = {name: np.empty((1, first[name].shape[1], measured.n_samples), first[name].dtype) for name in group}
+        for place, batch in measured.batches():
+            given = first if place.start == 0 else source(place, batch)
+            for name, buffer in buffers.items():
+                if name not in given:
+                    raise InputError(f"layer '{name}' is missing for inputs {place.start}–{place.stop - 1}")
+                _fill(buffer, _as_rows(given[name], name, place), name, place)
+        while buffers:
+            name = next(iter(buffers))
+            yield name, buffers.pop(name)
+
+
+def _groups(sizes: Mapping[str, int], memory: int) -> list[list[str]]:
+    """Cut the layers, in order, into groups whose activations fit into memory."""
+    groups: list[list[str]] = []
+    held = 0
+    for name, size in sizes.items():
+        if size > memory:
+            raise InputError(
+                f"layer '{name}' needs {size / 2**30:.2g} GiB for its activations, above memory={memory} bytes; leave "
+                'it out with layers=…, average it (channels="mean" for PyTorch and Keras), measure on fewer inputs, or '
+                "raise memory"
+            )
+        if not groups or held + size > memory:
+            groups.append([])
+            held = 0
+        groups[-1].append(name)
+        held += size
+    return groups
+
+
+def _as_rows(part: Any, name: str, place: slice) -> Float[np.ndarray, "sample dim"]:
+    """Return a batch of activations as floats, a row for each sample."""
+    rows = to_numpy(part, f"activations of '{name}'")
+    n_samples = place.stop - place.start
+    if rows.ndim == 0 or len(rows) != n_samples:
+        raise InputError(
+            f"activations of '{name}' have shape {rows.shape}; expected ({n_samples}, …), a row for each input"
+        )
+    if rows.dtype.kind in "US" or rows.size == 0:
+        raise InputError(f"activations of '{name}' have shape {rows.shape}, dtype {rows.dtype}; expected numbers")
+    rows = rows.reshape(n_samples, -1)
+    if rows.dtype.name in ("float32", "float64"):
+        return rows
+    return rows.astype(np.float32 if rows.dtype.itemsize <= 2 else np.float64)
+
+
+def _fill(buffer: np.ndarray, rows: np.ndarray, name: str, place: slice) -> None:
+    if rows.shape[1] != buffer.shape[1] or rows.dtype != buffer.dtype:
+        raise InputError(
+            f"activations of '{name}' have {rows.shape[1]} units ({rows.dtype}) for inputs {place.start}–"
+            f"{place.stop - 1}, {buffer.shape[1]} ({buffer.dtype}) before; expected the same for every batch"
+        )
+    buffer[0, :, place] = rows.T
+
+
+def _measure_layer(
+    activations: Float[np.ndarray, "1 dim sample"],
+    measured: MeasuredSet,
+    estimators: Sequence[LayerEstimator],
+    name: str,
+) -> dict[str, np.ndarray]:
+    """Measure one layer by every estimator: quantities (estimator, variable), spreads alone."""
+    layers = Layers(activations, measured.labels)
+    for estimator in estimators:
+        try:
+            estimator.check_units(layers.n_units)
+        except InputError as error:
+            raise InputError(f"layer '{name}': {error}") from None
+    values = measure_layers(layers, estimators)
+    rows = {key: np.array([[_number(part, key) for part in _pair(v)] for v in values]) for key in QUANTITIES}
+    # without labels both carry the flags of I(X;T), since they are the layer's
+    rows["flags"] = np.array(
+        [[encode_flags((part or v.input).flags[0]) for part in _pair(v)] for v in values], np.int32
+    )
+    return rows | _spread(layers)
+
+
+def _pair(values: LayerValues) -> tuple[Values, Values | None]:
+    return values.input, values.label
+
+
+def _number(part: Values | None, key: str) -> float:
+    numbers = None if part is None else getattr(part, key)
+    return np.nan if numbers is None else float(numbers[0])
+
+
+def _spread(layers: Layers) -> dict[str, np.ndarray]:
+    """How the values of a layer lie; NaN where they are not finite."""
+    t = layers.host[0]
+    low, high = t.min(axis=1), t.max(axis=1)
+    numbers = {
+        "minimum": low.min(),
+        "maximum": high.max(),
+        "sd": t.std(dtype=np.float64) if layers.finite[0] else np.nan,
+        "dead_share": (low == high).mean(),
+        "distinct_rows": distinct_rows(layers)[0],
+    }
+    return {key: np.array(number, float) for key, number in numbers.items()}

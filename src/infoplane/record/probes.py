@@ -1,0 +1,105 @@
+"""What the recorder asks of a model: the activations of its layers for a batch of inputs."""
+
+import contextlib
+import dataclasses
+import fnmatch
+import importlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, cast, runtime_checkable
+
+from infoplane.errors import InputError, did_you_mean
+
+Evaluate = Callable[[Any], Mapping[str, Any]]
+"""Takes a batch of inputs, gives {layer's name: activations with the sample first} in the order of the layers."""
+
+
+@runtime_checkable
+class Probe(Protocol):
+    """Sees into one model."""
+
+    def measuring(self) -> contextlib.AbstractContextManager[Evaluate]:
+        """Bring the model into the state in which it is measured, and afterwards back into its own."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class FunctionProbe:
+    """Sees what a function gives.
+
+    Attributes:
+        function: takes a batch of inputs, gives {layer: activations}, of shape (sample, …).
+        layers: names or patterns of the layers to keep, None for all.
+    """
+
+    function: Evaluate
+    layers: str | Sequence[str] | None = None
+
+    def measuring(self) -> contextlib.AbstractContextManager[Evaluate]:
+        """Give the function, with the layers chosen."""
+        return contextlib.nullcontext(self._evaluate)
+
+    def _evaluate(self, inputs: Any) -> Mapping[str, Any]:
+        given = self.function(inputs)
+        if not isinstance(given, Mapping):
+            raise InputError(f"activations are a {type(given).__name__}; expected a mapping {{layer's name: array}}")
+        return {name: given[name] for name in select_names([str(name) for name in given], self.layers)}
+
+
+def select_names(names: Sequence[str], wanted: str | Iterable[str] | None) -> list[str]:
+    """Return the names that are wanted, in their own order.
+
+    Args:
+        names: names of all layers, in order.
+        wanted: None or "all" for all of them; a name, a pattern such as ``"encoder.*"``, or several of these.
+
+    Raises:
+        InputError: when one of them fits no layer; lists the names.
+    """
+    if wanted is None or wanted == "all":
+        return list(names)
+    patterns = [wanted] if isinstance(wanted, str) else list(wanted)
+    kept: set[str] = set()
+    for pattern in patterns:
+        fitting = [name for name in names if name == pattern] or fnmatch.filter(names, str(pattern))
+        if not fitting:
+            raise InputError(f"layers: '{pattern}' fits no layer{did_you_mean(str(pattern), names)}{_all(names)}")
+        kept.update(fitting)
+    return [name for name in names if name in kept]
+
+
+def _all(names: Sequence[str]) -> str:
+    return f" (layers: {', '.join(names)})"
+
+
+_FRAMEWORKS = {  # root of a class's module → who sees into its instances; Keras first: its models may be torch's too
+    "keras": "infoplane.record.keras:KerasProbe",
+    "torch": "infoplane.record.torch:TorchProbe",
+    "flax": "infoplane.record.jax:NnxProbe",
+}
+
+
+def probe_of(model: Any, layers: Any = None, **options: Any) -> Probe:
+    """Return the probe for a model of any known framework, or for a function.
+
+    Args:
+        model: a PyTorch module, a Keras model, a Flax NNX module, or a function that takes a batch of inputs and
+            gives {layer's name: activations}.
+        layers: which layers; what it may be besides names and patterns depends on the framework.
+        options: the framework's own, such as ``channels="mean"``.
+
+    Raises:
+        InputError: for a model of an unknown kind, or an option that its kind does not take.
+    """
+    roots = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
+    for root, home in _FRAMEWORKS.items():
+        if root in roots:
+            module, _, name = home.partition(":")
+            return getattr(importlib.import_module(module), name)(model, layers, **options)
+    if not callable(model):
+        raise InputError(
+            f"model is a {type(model).__name__}; expected a PyTorch, Keras or Flax NNX model, or a function that "
+            "takes a batch of inputs and gives {layer's name: activations}"
+        )
+    if options:
+        raise InputError(f"a function takes no option '{next(iter(options))}'; do it inside the function")
+    return FunctionProbe(cast(Evaluate, model), layers)

@@ -1,0 +1,339 @@
+"""Records the information plane of a model of any framework while it trains."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from infoplane import results
+from infoplane.errors import InputError, did_you_mean
+from infoplane.estimators import EstimatorLike, build_all
+from infoplane.estimators.base import Estimator
+from infoplane.estimators.binning import Binning
+from infoplane.record.folder import RESULT, Folder
+from infoplane.record.measure import Measurement, Source, measure_set
+from infoplane.record.probes import FunctionProbe, Probe, probe_of, select_names
+from infoplane.record.rows import CURVES, SETS, Entry, Row, assemble
+from infoplane.record.sets import MeasuredSet
+from infoplane.schedules import as_schedule
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+SAVE_SECONDS = 30.0
+"""The result of a recording with a folder goes to disk at least this often, and at its end."""
+
+
+class Recorder:
+    """Measures I(X;T) and I(T;Y) of a model's layers at the epochs that a schedule names.
+
+    The caller trains and numbers the epochs; epoch 0 is the untouched initialisation::
+
+        recorder = ip.Recorder(inputs, labels, schedule="log")
+        with recorder.attach(model):
+            recorder.step(0)
+            for epoch in range(1, 101):
+                train_one_epoch(model)
+                recorder.step(epoch)
+        ip.plot_plane(recorder.results())
+
+    Args:
+        inputs: what the model is measured on, shape (sample, …), in the framework's own arrays or NumPy's; a mapping
+            or tuple of arrays for a model with several inputs. X is which of them: H(X) is log2 N when they differ.
+        labels: class of each input, shape (sample,); one-hot rows; or the targets of a regression, which are cut
+            into ``target_bins`` classes of equal mass (the result says so). Without labels there is only I(X;T).
+        estimators: names, instances, or tables such as ``{"name": "kde", "variance": 0.1}``. Each names its noise
+            model; without one the information of a deterministic network is about N, not about the network.
+        schedule: which epochs are measured: "log", "every", "piecewise", a stride, a list, or a schedule.
+        layers: which layers: None or "all", names, or patterns such as ``"encoder.*"``; for a function or
+            mapping given to `step`. `attach` takes its own.
+        out: a folder that keeps every row as soon as it is measured. A training that is started again with the
+            same folder, inputs and estimators goes on with the same record.
+        held_out: a second set, inputs or the pair (inputs, labels), measured beside the first;
+            `infoplane.results.held_out` shows it.
+        epochs: number of the last epoch, where it is known: it is then measured, and a logarithmic schedule is
+            laid out for it.
+        batch_size: number of inputs that the model is given at once.
+        memory: bytes of activations held at once. Layers that do not fit together are measured in turn, which
+            costs further passes over the inputs.
+        target_bins: number of classes for the targets of a regression.
+        on_row: called with each `Row` when it has been kept, for example to log it.
+        name: title of the result.
+
+    Raises:
+        InputError: for an argument that cannot be used.
+        StoreError: when ``out`` cannot be used, or holds a recording of something else.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        labels: Any = None,
+        estimators: EstimatorLike = ("binning",),
+        schedule: Any = "log",
+        layers: str | Sequence[str] | None = None,
+        out: str | Path | None = None,
+        *,
+        held_out: Any = None,
+        epochs: int | None = None,
+        batch_size: int = 1024,
+        memory: int = 2**30,
+        target_bins: int = 10,
+        on_row: Callable[[Row], object] | None = None,
+        name: str = "recording",
+    ) -> None:
+        for argument, value, least in (
+            ("batch_size", batch_size, 1),
+            ("memory", memory, 1),
+            ("target_bins", target_bins, 2),
+        ):
+            if value < least:
+                raise InputError(f"{argument} is {value}; expected at least {least}")
+        single = isinstance(estimators, str | Mapping | Estimator)
+        self.estimators = build_all([estimators] if single else estimators)
+        _refuse_run_edges(self.estimators.values())
+        options = {"batch_size": batch_size, "target_bins": target_bins}
+        self._sets = {SETS[0]: MeasuredSet(inputs, labels, "inputs", **options)}
+        if held_out is not None:
+            pair = held_out if isinstance(held_out, tuple) and len(held_out) == 2 else (held_out, None)
+            self._sets[SETS[1]] = MeasuredSet(*pair, "held_out inputs", **options)
+        self.schedule = as_schedule(schedule)
+        self.layers, self.name, self.memory, self.on_row = layers, name, memory, on_row
+        self._last = epochs
+        self._probe: Probe | None = None
+        self._previous: int | None = None
+        self._curves: list[tuple[int, dict[str, float]]] = []
+        self._saved_at = time.monotonic()
+        self._folder = None if out is None else Folder(Path(out), self._about(), self._attributes())
+        self.entries: list[Entry] = [] if self._folder is None else self._folder.entries
+
+    def step(
+        self,
+        epoch: int,
+        activations: Any = None,
+        *,
+        curves: Mapping[str, float] | None = None,
+        force: bool = False,
+    ) -> bool:
+        """Measure the model as it is now, if the schedule names this epoch.
+
+        Args:
+            epoch: number of the epoch (or update) that has just ended; 0 before the first. It only rises.
+            activations: of the measured inputs: a mapping {layer's name: array of shape (sample, …)}, or a
+                function that takes a batch of inputs and gives such a mapping, called only when it is measured.
+                Not needed for a model that is attached.
+            curves: training curves of the epoch: "loss", "accuracy", "test_loss", "test_accuracy".
+            force: measure also where the schedule does not ask for it, for example at the last epoch.
+
+        Returns:
+            Whether the epoch was measured.
+
+        Raises:
+            InputError: for an epoch that goes backwards, activations that cannot be used, changed inputs.
+        """
+        epoch = self._check_epoch(epoch)
+        due = force or self._due(epoch)
+        if curves:
+            self._curves.append((epoch, _check_curves(curves)))
+        if due:
+            self._keep(self._measure(epoch, activations))
+        self._previous = epoch
+        return due
+
+    @contextlib.contextmanager
+    def attach(self, model: Any, layers: Any = None, **options: Any) -> Iterator["Recorder"]:
+        """See into a model for as long as the block lasts; `step` then needs no activations.
+
+        Nothing is measured by attaching, and training is as it was: weights, gradients, running statistics,
+        training mode and random state are the same bits with and without a recorder.
+
+        Args:
+            model: a PyTorch module, a Keras model, a Flax NNX module, or a function that takes a batch of
+                inputs and gives {layer's name: activations}.
+            layers: "all", names, patterns, or types, as the framework's page says; the recorder's when not given.
+            options: the framework's own, such as ``channels="mean"``.
+
+        Raises:
+            InputError: for a model of an unknown kind, or layers that fit nothing (lists the names).
+        """
+        self._probe = probe_of(model, self.layers if layers is None else layers, **options)
+        try:
+            yield self
+        finally:
+            self._probe = None
+            self.save()
+
+    def results(self) -> "xr.Dataset":
+        """Return what has been measured, as the data set that every result is; see `infoplane.results`.
+
+        Raises:
+            InputError: when nothing has been measured yet.
+        """
+        if not self.entries:
+            raise InputError("nothing has been measured yet; call step(epoch) first")
+        ds = assemble(self._with_curves(), self.estimators, self._attributes())
+        if self._folder is not None:
+            results.save(ds, self._folder.path / RESULT, self._folder.record)
+            self._saved_at = time.monotonic()
+            ds.attrs["folder"] = str(self._folder.path)
+        return ds
+
+    def save(self) -> None:
+        """Write the result into the folder, where there is one and something was measured."""
+        if self._folder is not None and self.entries:
+            self.results()
+
+    def close(self) -> None:
+        """Write the result and let go of the folder."""
+        self.save()
+        if self._folder is not None:
+            self._folder.close()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the record as plain numbers and lists, for a checkpoint of the training."""
+        return {"previous": self._previous, "about": self._about(), "rows": [e.to_line() for e in self.entries]}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a record that `state_dict` gave; what a folder has of later epochs gives way to it.
+
+        Raises:
+            InputError: when it is of other inputs, estimators or layers.
+        """
+        if state["about"] != self._about():
+            raise InputError("the checkpoint's record is of other inputs, labels, estimators or layers")
+        self.entries = [Entry.from_line(line, "the checkpoint") for line in state["rows"]]
+        self._previous = state["previous"]
+        if self._folder is not None:
+            self._folder.go_back(0)
+            for entry in self.entries:
+                self._folder.append(entry)
+
+    def _check_epoch(self, epoch: Any) -> int:
+        if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
+            raise InputError(f"epoch is {epoch!r}; expected a whole number, 0 before training")
+        if self._previous is not None and epoch <= self._previous:
+            raise InputError(f"epoch {epoch} comes after epoch {self._previous}; expected epochs that only rise")
+        return int(epoch)
+
+    def _due(self, epoch: int) -> bool:
+        previous = self._previous
+        if previous is None:  # a training that is started again goes on from what its folder holds
+            previous = max((entry.epoch for entry in self.entries if entry.epoch < epoch), default=None)
+        if self._last is None:
+            return self.schedule.due(previous, epoch)
+        wanted = self.schedule.epochs(self._last)
+        return previous is None or bool(((wanted > previous) & (wanted <= epoch)).any())
+
+    def _measure(self, epoch: int, activations: Any) -> Entry:
+        if isinstance(activations, Mapping):
+            measured = self._measure_given(activations)
+        else:
+            measured = self._measure_model(
+                self._probe if activations is None else FunctionProbe(activations, self.layers)
+            )
+        now = measured[SETS[0]].layers
+        if self.entries and (was := self.entries[-1].sets[SETS[0]].layers) != now:
+            raise InputError(f"layers are {', '.join(now)}; expected those of the epochs before: {', '.join(was)}")
+        return Entry(epoch, measured, tuple(self._curves))
+
+    def _measure_given(self, activations: Mapping[str, Any]) -> dict[str, Measurement]:
+        if len(self._sets) > 1:
+            raise InputError("activations are of one set only; with held_out give step a function, or attach a model")
+        set_ = self._sets[SETS[0]]
+        source = _slices(activations, set_.n_samples, self.layers)
+        return {SETS[0]: measure_set(set_, source, list(self.estimators.values()), self.memory)}
+
+    def _measure_model(self, probe: Probe | None) -> dict[str, Measurement]:
+        if probe is None:
+            raise InputError("activations are missing; give step a mapping or a function, or attach a model")
+        for set_ in self._sets.values():
+            set_.check_unchanged()
+        estimators = list(self.estimators.values())
+        with probe.measuring() as evaluate:
+            return {
+                name: measure_set(set_, lambda _, batch: evaluate(batch), estimators, self.memory)
+                for name, set_ in self._sets.items()
+            }
+
+    def _keep(self, entry: Entry) -> None:
+        if self.entries and entry.epoch <= self.entries[-1].epoch:  # a training that was started again
+            self.entries = [kept for kept in self.entries if kept.epoch < entry.epoch]
+            if self._folder is not None:
+                self._folder.go_back(entry.epoch)
+        if self._folder is not None:
+            self._folder.append(entry)
+        self.entries.append(entry)
+        self._curves = []
+        if self._folder is not None and time.monotonic() - self._saved_at > SAVE_SECONDS:
+            self.save()
+        if self.on_row is not None:
+            for row in entry.rows(list(self.estimators)):
+                self.on_row(row)
+
+    def _with_curves(self) -> list[Entry]:
+        """The entries, with the curves of epochs after the last measured one."""
+        last = self.entries[-1]
+        return [*self.entries[:-1], dataclasses.replace(last, curves=(*last.curves, *self._curves))]
+
+    def _about(self) -> dict[str, Any]:
+        """What must be the same for a record to go on."""
+        prints = {name: set_.fingerprint for name, set_ in self._sets.items()}
+        about = {
+            "name": self.name,
+            "estimators": self._specs(),
+            "inputs": prints[SETS[0]],
+            "held_out": prints.get(SETS[1]),
+        }
+        return json.loads(json.dumps(about))  # as it comes back from a file
+
+    def _specs(self) -> list[dict[str, Any]]:
+        return [{"name": e.name, **e.params} for e in self.estimators.values()]
+
+    def _attributes(self) -> dict[str, Any]:
+        config = {"name": self.name, "estimators": self._specs(), "schedule": str(self.schedule)}
+        attributes: dict[str, Any] = {"config": json.dumps(config), "title": self.name, "units": "bits"}
+        for name, set_ in self._sets.items():
+            prefix = "" if name == SETS[0] else results.HELD_OUT
+            known = {
+                "input_entropy": set_.input_entropy,
+                "label_entropy": set_.label_entropy,
+                "label_information": set_.label_information,
+                "n_samples": set_.n_samples,
+                "n_distinct": set_.n_distinct,
+            }
+            attributes |= {prefix + key: value for key, value in known.items()}
+            if set_.targets:
+                attributes[f"{prefix}targets"] = set_.targets
+        return attributes
+
+
+def _refuse_run_edges(estimators: Any) -> None:
+    if any(isinstance(e, Binning) and e.edges == "run" for e in estimators):
+        raise InputError(
+            "binning edges 'run' need the range over a whole training, which is not over yet; use edges 'layer', or "
+            "'fixed' with low and high"
+        )
+
+
+def _check_curves(curves: Mapping[str, float]) -> dict[str, float]:
+    for key in curves:
+        if key not in CURVES:
+            raise InputError(f"curves: unknown '{key}'{did_you_mean(str(key), CURVES)}")
+    values = {key: float(value) for key, value in curves.items()}
+    return {key: value for key, value in values.items() if not math.isnan(value)}
+
+
+def _slices(activations: Mapping[str, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:
+    """Cut activations that were computed beforehand, in the order of the inputs, into batches."""
+    for layer, values in activations.items():
+        if not hasattr(values, "__len__") or len(values) != n_samples:
+            came = getattr(values, "shape", type(values).__name__)
+            raise InputError(f"activations of '{layer}' have shape {came}; expected ({n_samples}, …)")
+    kept = select_names([str(layer) for layer in activations], layers)
+    return lambda place, _: {layer: activations[layer][place] for layer in kept}
