@@ -1,5 +1,6 @@
 """Records the information plane of a model of any framework while it trains."""
 
+import bisect
 import contextlib
 import dataclasses
 import json
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from infoplane import results
+from infoplane import results, schedules
 from infoplane.errors import InputError, did_you_mean
 from infoplane.estimators import EstimatorLike, build_all
 from infoplane.estimators.base import Estimator
@@ -21,7 +22,6 @@ from infoplane.record.measure import Measurement, Source, measure_set
 from infoplane.record.probes import FunctionProbe, Probe, probe_of, select_names
 from infoplane.record.rows import CURVES, SETS, Entry, Row, assemble
 from infoplane.record.sets import MeasuredSet
-from infoplane.schedules import as_schedule
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -50,7 +50,8 @@ class Recorder:
             into ``target_bins`` classes of equal mass (the result says so). Without labels there is only I(X;T).
         estimators: names, instances, or tables such as ``{"name": "kde", "variance": 0.1}``. Each names its noise
             model; without one the information of a deterministic network is about N, not about the network.
-        schedule: which epochs are measured: "log", "every", "piecewise", a stride, a list, or a schedule.
+        schedule: which epochs are measured: "log", "every", "piecewise", "delta-approx" (steps that grow while little
+            changes), a stride, a list, or a schedule.
         layers: which layers: None or "all", names, or patterns such as ``"encoder.*"``; for a function or
             mapping given to `step`. `attach` takes its own.
         out: a folder that keeps every row as soon as it is measured. A training that is started again with the
@@ -65,6 +66,8 @@ class Recorder:
         target_bins: number of classes for the targets of a regression.
         on_row: called with each `Row` when it has been kept, for example to log it.
         name: title of the result.
+        live: whether epochs come once and in order, as they are trained. False where any can be had at any time, as
+            from checkpoints: `insert` takes them, and the schedule "delta-exact" is no longer refused.
 
     Raises:
         InputError: for an argument that cannot be used.
@@ -87,6 +90,7 @@ class Recorder:
         target_bins: int = 10,
         on_row: Callable[[Row], object] | None = None,
         name: str = "recording",
+        live: bool = True,
     ) -> None:
         for argument, value, least in (
             ("batch_size", batch_size, 1),
@@ -103,11 +107,12 @@ class Recorder:
         if held_out is not None:
             pair = held_out if isinstance(held_out, tuple) and len(held_out) == 2 else (held_out, None)
             self._sets[SETS[1]] = MeasuredSet(*pair, "held_out inputs", **options)
-        self.schedule = as_schedule(schedule)
+        self.schedule = schedules.as_live_schedule(schedule) if live else schedules.as_schedule(schedule)
         self.layers, self.name, self.memory, self.on_row = layers, name, memory, on_row
         self._last = epochs
         self._probe: Probe | None = None
         self._previous: int | None = None
+        self._planner: schedules.ApproxPlanner | None = None
         self._curves: list[tuple[int, dict[str, float]]] = []
         self._saved_at = time.monotonic()
         self._folder = None if out is None else Folder(Path(out), self._about(), self._attributes())
@@ -124,7 +129,8 @@ class Recorder:
         """Measure the model as it is now, if the schedule names this epoch.
 
         Args:
-            epoch: number of the epoch (or update) that has just ended; 0 before the first. It only rises.
+            epoch: number of the epoch (or update) that has just ended; 0 before the first. It only rises; the last
+                one may be named again to force it.
             activations: of the measured inputs: a mapping {layer's name: array of shape (sample, …)}, or a
                 function that takes a batch of inputs and gives such a mapping, called only when it is measured.
                 Not needed for a model that is attached.
@@ -137,7 +143,7 @@ class Recorder:
         Raises:
             InputError: for an epoch that goes backwards, activations that cannot be used, changed inputs.
         """
-        epoch = self._check_epoch(epoch)
+        epoch = self._check_epoch(epoch, force)
         due = force or self._due(epoch)
         if curves:
             self._curves.append((epoch, _check_curves(curves)))
@@ -145,6 +151,30 @@ class Recorder:
             self._keep(self._measure(epoch, activations))
         self._previous = epoch
         return due
+
+    def insert(self, epoch: int, activations: Any = None) -> None:
+        """Measure an epoch that has not been measured yet, whatever the schedule and the epochs before.
+
+        Args:
+            epoch: number of the epoch that the model stands at.
+            activations: see `step`.
+
+        Raises:
+            InputError: for an epoch that was measured, activations that cannot be used, changed inputs.
+        """
+        if any(entry.epoch == epoch for entry in self.entries):
+            raise InputError(f"epoch {epoch} has been measured; expected another")
+        self._add(self._measure(epoch, activations))
+
+    def values(self) -> dict[int, schedules.Values]:
+        """What was measured so far, by epoch, as the planner of a schedule is told it."""
+        return {entry.epoch: _values(entry) for entry in self.entries}
+
+    @property
+    def entropies(self) -> schedules.Entropies:
+        """H(X) and H(Y) of the measured inputs in bits; H(Y) is NaN without labels."""
+        set_ = self._sets[SETS[0]]
+        return set_.input_entropy, set_.label_entropy
 
     @contextlib.contextmanager
     def attach(self, model: Any, layers: Any = None, **options: Any) -> Iterator["Recorder"]:
@@ -209,19 +239,24 @@ class Recorder:
             raise InputError("the checkpoint's record is of other inputs, labels, estimators or layers")
         self.entries = [Entry.from_line(line, "the checkpoint") for line in state["rows"]]
         self._previous = state["previous"]
+        self._planner = None
         if self._folder is not None:
             self._folder.go_back(0)
             for entry in self.entries:
                 self._folder.append(entry)
 
-    def _check_epoch(self, epoch: Any) -> int:
+    def _check_epoch(self, epoch: Any, force: bool) -> int:
         if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
             raise InputError(f"epoch is {epoch!r}; expected a whole number, 0 before training")
-        if self._previous is not None and epoch <= self._previous:
+        if self._previous is not None and epoch < self._previous + (not force):
             raise InputError(f"epoch {epoch} comes after epoch {self._previous}; expected epochs that only rise")
         return int(epoch)
 
     def _due(self, epoch: int) -> bool:
+        if isinstance(self.schedule, schedules.DeltaExact):
+            raise InputError("schedule 'delta-exact' chooses epochs in an order of its own; use insert, not step")
+        if isinstance(self.schedule, schedules.DeltaApprox):
+            return self._planner_before(epoch, self.schedule).due(epoch)
         previous = self._previous
         if previous is None:  # a training that is started again goes on from what its folder holds
             previous = max((entry.epoch for entry in self.entries if entry.epoch < epoch), default=None)
@@ -229,6 +264,14 @@ class Recorder:
             return self.schedule.due(previous, epoch)
         wanted = self.schedule.epochs(self._last)
         return previous is None or bool(((wanted > previous) & (wanted <= epoch)).any())
+
+    def _planner_before(self, epoch: int, schedule: schedules.DeltaApprox) -> schedules.ApproxPlanner:
+        """The planner; a training that is started again goes on from what was measured before this epoch."""
+        if self._planner is None:
+            self._forget_from(epoch)
+            self._planner = schedule.planner(self._last, self.entropies)
+            self._planner.replay(self.values())
+        return self._planner
 
     def _measure(self, epoch: int, activations: Any) -> Entry:
         if isinstance(activations, Mapping):
@@ -262,13 +305,22 @@ class Recorder:
             }
 
     def _keep(self, entry: Entry) -> None:
-        if self.entries and entry.epoch <= self.entries[-1].epoch:  # a training that was started again
-            self.entries = [kept for kept in self.entries if kept.epoch < entry.epoch]
+        self._forget_from(entry.epoch)
+        self._add(entry)
+        if self._planner is not None:
+            self._planner.tell(entry.epoch, _values(entry))
+
+    def _forget_from(self, epoch: int) -> None:
+        """Give up later epochs, which are of a training that was stopped and is started again."""
+        if self.entries and epoch <= self.entries[-1].epoch:
+            self.entries = [kept for kept in self.entries if kept.epoch < epoch]
             if self._folder is not None:
-                self._folder.go_back(entry.epoch)
+                self._folder.go_back(epoch)
+
+    def _add(self, entry: Entry) -> None:
         if self._folder is not None:
             self._folder.append(entry)
-        self.entries.append(entry)
+        bisect.insort(self.entries, entry, key=lambda kept: kept.epoch)
         self._curves = []
         if self._folder is not None and time.monotonic() - self._saved_at > SAVE_SECONDS:
             self.save()
@@ -311,6 +363,11 @@ class Recorder:
             if set_.targets:
                 attributes[f"{prefix}targets"] = set_.targets
         return attributes
+
+
+def _values(entry: Entry) -> schedules.Values:
+    """What an epoch gave on the first set of inputs, as of an ensemble of one."""
+    return entry.sets[SETS[0]].values["bits"][:, None]
 
 
 def _refuse_run_edges(estimators: Any) -> None:

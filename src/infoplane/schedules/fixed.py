@@ -1,19 +1,14 @@
-"""Schedules: which epochs of a training are measured.
-
-A schedule is pure logic: it knows how many epochs there are and answers which of them to measure. Epoch 0 is
-the untouched initialisation, so E epochs of training have epochs 0…E.
-"""
+"""Schedules that know beforehand which epochs they measure, whatever is measured there."""
 
 import abc
 import dataclasses
 import itertools
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Int
 
-from infoplane.errors import InputError, did_you_mean
+from infoplane.errors import InputError
 
 Epochs = Int[np.ndarray, " epoch"]
 
@@ -161,34 +156,6 @@ class Listed(Schedule):
     def grid(self, stop: int) -> Epochs:
         """Return the listed epochs up to ``stop``."""
         return np.unique(np.asarray([epoch for epoch in self.listed if epoch <= stop], np.int64))
-
-
-def as_schedule(value: Any) -> Schedule:
-    """Return a schedule from itself, a name with its defaults ("log"), a stride n or a list of epochs.
-
-    Raises:
-        InputError: for anything else.
-    """
-    if isinstance(value, Schedule):
-        return value
-    named = {schedule.kind: schedule for schedule in (Every, Log, Piecewise)}
-    if isinstance(value, str):
-        if value not in named:
-            raise InputError(f"schedule is '{value}'{did_you_mean(value, named)}")
-        return named[value]()
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return Every(int(value))
-    whole = isinstance(value, Iterable) and (listed := list(value)) and all(_is_whole(epoch) for epoch in listed)
-    if not whole:
-        raise InputError(
-            f"schedule is {value!r}; expected a name ({', '.join(named)}), a stride, a list of epochs, "
-            "or a schedule such as schedules.Every(10)"
-        )
-    return Listed(tuple(int(epoch) for epoch in listed))
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def log_grid(last: int, points: int) -> Epochs:
