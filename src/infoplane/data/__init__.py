@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infoplane.data.base import Dataset, split_rows
+from infoplane.data.own import Samples, load_file, load_samples
 from infoplane.data.szt import exact_information, g1, g2, label_probabilities, szt
 from infoplane.errors import InputError, did_you_mean
 
@@ -18,11 +19,14 @@ DATASETS: dict[str, Callable[..., Dataset]] = {
 __all__ = [
     "DATASETS",
     "Dataset",
+    "Samples",
     "describe",
     "exact_information",
     "g1",
     "g2",
     "label_probabilities",
+    "load_file",
+    "load_samples",
     "make",
     "split_rows",
     "szt",

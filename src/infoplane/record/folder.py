@@ -160,4 +160,4 @@ def read_entries(path: Path) -> list[Entry]:
             entries = [entry for entry in entries if entry.epoch < line["from_epoch"]]
         else:
             entries.append(Entry.from_line(line, f"{path / ROWS}: line {number}"))
-    return entries
+    return sorted(entries, key=lambda entry: entry.epoch)

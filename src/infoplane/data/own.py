@@ -1,0 +1,238 @@
+"""One's own data, from a ``.npz``, ``.csv`` or ``.mat`` file; nothing in a file is ever executed."""
+
+import csv
+import dataclasses
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infoplane._arrays import as_labels, is_discrete, to_numpy
+from infoplane.data.base import Dataset
+from infoplane.errors import InputError, StoreError
+
+NAMES = (("inputs", "labels"), ("X", "y"), ("x", "y"), ("F", "y"))
+"""How inputs and labels may be called in a .npz or .mat file; the last as in the published file of the 12-bit task."""
+
+LABEL_COLUMNS = ("label", "y")
+"""Names of the column of labels in a .csv file; without one of them it is the last column."""
+
+ROWS_AT_ONCE = 50_000
+"""Rows of a .csv file that are turned into numbers at once, so that memory is that of the numbers."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Inputs in the shape that a model takes, and what is known of them.
+
+    Attributes:
+        inputs: shape (sample, …): floating-point numbers are float32; whole numbers, as tokens are, stay whole.
+        labels: shape (sample, …), one for each input: classes, one-hot rows or targets of a regression; None where
+            the file has none.
+        name: the file's, without its ending.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray | None
+    name: str
+
+
+def load_samples(path: str | Path) -> Samples:
+    """Load a file of inputs and labels and keep the inputs in their shape, as images need it.
+
+    ``.npz`` and ``.mat`` hold arrays named inputs and labels, X and y, x and y, or F and y; the labels may be
+    missing. ``.csv`` holds a row of names, then numbers; the labels are the column ``label`` or ``y``, else the last.
+    Labels that are whole numbers count as classes, also where the file has them as floating-point numbers.
+    Pixels in 0…255 are not scaled; do to inputs what was done in training before saving them.
+
+    Raises:
+        InputError: for another kind of file, one that is damaged, holds objects, or lacks the arrays (names those
+            that it has), inputs that are not finite, or labels of another length.
+        StoreError: when there is no file there.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in _READERS:
+        raise InputError(f"{path}: is no {', '.join(_READERS)} file; save the arrays with numpy.savez(…)")
+    if not path.is_file():
+        raise StoreError(f"{path}: no such file")
+    try:
+        inputs, labels = _READERS[path.suffix.lower()](path)
+    except InputError:
+        raise
+    except MemoryError:
+        raise InputError(f"{path}: its arrays do not fit into memory; save fewer rows") from None
+    except Exception as error:  # a damaged file makes its readers fail in many ways
+        text = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: cannot be read; cut short or damaged? ({text})") from None
+    return _checked(path, inputs, labels)
+
+
+def load_file(path: str | Path) -> Dataset:
+    """Load a file of inputs and classes as a data set, each input flattened into one row; see `load_samples`.
+
+    Classes become codes 0…C−1 in ascending order of their values.
+
+    Raises:
+        InputError: as `load_samples`, and for a file without labels or with labels that are no classes.
+        StoreError: when there is no file there.
+    """
+    samples = load_samples(path)
+    if samples.labels is None:
+        raise InputError(f"{path}: has no labels; a data set needs an array named {_either(1)}")
+    flat = samples.inputs.reshape(len(samples.inputs), -1).astype(np.float32, copy=False)
+    codes = as_labels(samples.labels, f"{path}: labels", len(flat))
+    return Dataset(np.ascontiguousarray(flat), codes, None, samples.name)
+
+
+# ---- what every format goes through
+
+
+def _checked(path: Path, inputs: Any, labels: Any) -> Samples:
+    inputs = to_numpy(inputs, f"{path}: inputs")
+    if inputs.dtype.kind in "US" or inputs.ndim == 0 or inputs.size == 0:
+        raise InputError(
+            f"{path}: inputs have shape {inputs.shape}, dtype {inputs.dtype}; expected numbers (sample, …)"
+        )
+    inputs = inputs[:, None] if inputs.ndim == 1 else inputs
+    if inputs.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # what float32 cannot hold is refused as not finite
+            inputs = inputs.astype(np.float32, copy=False)
+        _refuse_gaps(path, inputs)
+    if labels is not None:
+        labels = _labels(path, to_numpy(labels, f"{path}: labels"), len(inputs))
+    return Samples(inputs, labels, path.stem)
+
+
+def _refuse_gaps(path: Path, inputs: np.ndarray) -> None:
+    bad = sum(1 for row in inputs if not np.isfinite(row).all())
+    if bad:
+        raise InputError(f"{path}: {bad} of {len(inputs)} inputs are not finite; drop or fill those rows first")
+
+
+def _labels(path: Path, labels: np.ndarray, n_samples: int) -> np.ndarray:
+    """Return labels with the sample first: MATLAB has no flat arrays, and whole numbers in floating point."""
+    if labels.ndim == 2 and 1 in labels.shape:
+        labels = labels.reshape(-1)
+    if labels.ndim == 0 or len(labels) != n_samples:
+        raise InputError(
+            f"{path}: labels have shape {labels.shape}, there are {n_samples} inputs; expected the sample first in both"
+        )
+    whole = labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.rint(labels)).all()
+    if not is_discrete(labels) and not np.isfinite(labels).all():
+        raise InputError(f"{path}: labels are not finite; leave those rows out")
+    return labels.astype(np.int64) if whole and np.abs(labels).max() < 2**53 else labels
+
+
+def _either(place: int) -> str:
+    return " or ".join(dict.fromkeys(repr(pair[place]) for pair in NAMES))
+
+
+def _pick(path: Path, names: Iterable[str]) -> tuple[str, str | None]:
+    """Return the names of inputs and labels among those of a file."""
+    there = [*names]
+    for inputs, labels in NAMES:
+        if inputs in there:
+            return inputs, labels if labels in there else None
+    held = ", ".join(repr(name) for name in there[:10]) or "nothing"
+    raise InputError(f"{path}: holds {held}; expected arrays named inputs and labels, or X and y")
+
+
+# ---- formats
+
+
+def _read_npz(path: Path) -> tuple[Any, Any]:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: is no whole .npz archive; save the arrays with numpy.savez(…)")
+    with np.load(path, allow_pickle=False) as arrays:
+        inputs, labels = _pick(path, arrays.files)
+        return _member(path, arrays, inputs), None if labels is None else _member(path, arrays, labels)
+
+
+def _member(path: Path, arrays: Any, name: str) -> np.ndarray:
+    try:
+        return arrays[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise InputError(
+            f"{path}: refused, since array {name!r} holds objects, which could run code; save numbers or strings, for "
+            "example with .astype(float)"
+        ) from None
+
+
+def _read_mat(path: Path) -> tuple[Any, Any]:
+    from scipy import io
+
+    try:
+        kinds = {name: kind for name, _, kind in io.whosmat(str(path), appendmat=False)}
+    except NotImplementedError:
+        raise InputError(f"{path}: is of MATLAB 7.3, which is not read; save it with -v7, or as .npz") from None
+    inputs, labels = _pick(path, kinds)
+    wanted = [name for name in (inputs, labels) if name is not None]
+    for name in wanted:
+        if kinds[name] in ("struct", "cell", "object", "function", "opaque", "sparse", "unknown"):
+            raise InputError(f"{path}: refused, since {name!r} is a MATLAB {kinds[name]}; save numbers, as full arrays")
+    arrays = io.loadmat(str(path), appendmat=False, variable_names=wanted)
+    return arrays[inputs], None if labels is None else arrays[labels]
+
+
+def _read_csv(path: Path) -> tuple[Any, Any]:
+    """Read numbers a part of the rows at a time; labels as text first, since they may be words."""
+    import pandas as pd
+
+    label = _label_column(path)
+    parts, labels = [], []
+    options: dict[str, Any] = {
+        "encoding": "utf-8-sig",
+        "dtype": {label: str},
+        "skipinitialspace": True,
+        "index_col": False,
+    }
+    chunks: Any = pd.read_csv(path, chunksize=ROWS_AT_ONCE, **options)
+    with chunks:
+        for chunk in chunks:
+            labels.append(chunk.pop(label))
+            text = [str(name) for name, dtype in chunk.dtypes.items() if dtype.kind not in "biuf"]
+            if text:
+                raise InputError(f"{path}: column {text[0]!r} holds other things than numbers; code it or leave it out")
+            parts.append(chunk.to_numpy(np.float32))
+    return np.concatenate(parts), _parsed(path, pd.concat(labels), label)
+
+
+def _label_column(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, skipinitialspace=True)
+        names, first = next(rows, []), next(rows, [])
+    if len(names) < 2:
+        raise InputError(f"{path}: its first row is {','.join(names)[:80]!r}; expected names with commas between them")
+    if all(_is_number(name) for name in names):
+        raise InputError(f"{path}: its first row holds numbers; expected names, for example x1,x2,label")
+    if len(first) != len(names):
+        raise InputError(f"{path}: the row after the names has {len(first)} fields, there are {len(names)} names")
+    if len(set(names)) < len(names):
+        raise InputError(f"{path}: two columns have the same name; expected a name of its own for each")
+    return next((name for name in LABEL_COLUMNS if name in names), names[-1])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _parsed(path: Path, labels: Any, column: str) -> np.ndarray:
+    """Return labels as numbers where all of them are, else as words."""
+    if labels.isna().any():
+        raise InputError(f"{path}: column {column!r} lacks {int(labels.isna().sum())} labels; leave those rows out")
+    words = labels.to_numpy(str)
+    try:
+        return words.astype(float)
+    except ValueError:
+        return words
+
+
+_READERS: Mapping[str, Callable[[Path], tuple[Any, Any]]] = {".npz": _read_npz, ".csv": _read_csv, ".mat": _read_mat}

@@ -1,0 +1,311 @@
+"""Measures a model after its training, from a folder of its checkpoints."""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from infoplane import files
+from infoplane.errors import InputError, StoreError
+from infoplane.estimators import EstimatorLike
+from infoplane.record._formats import ENDINGS, Load, loader_of
+from infoplane.record.probes import Probe, probe_of
+from infoplane.record.recorder import Recorder
+from infoplane.record.rows import Row
+from infoplane.schedules import Every, Schedule
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+NUMBER = r"[0-9]+"
+LIGHTNING = r"(?:^|[^A-Za-z])epoch=([0-9]+)"
+"""How Lightning writes the epoch, beside which it writes the step: ``epoch=3-step=1000.ckpt``."""
+
+LARGEST_EPOCH = 10**9
+"""A larger number in a file's name, for example a date, is none of an epoch."""
+
+SOURCES = "checkpoints.jsonl"
+"""File of a recording's folder that says which checkpoint each epoch was measured from."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """Told when a checkpoint has been measured.
+
+    Attributes:
+        epoch: its epoch.
+        path: its file.
+        done: number of checkpoints measured so far, those of an earlier call included.
+        total: number that are to be measured; at most, for a schedule that depends on what is measured.
+    """
+
+    epoch: int
+    path: Path
+    done: int
+    total: int
+
+
+def measure_checkpoints(
+    folder: str | Path,
+    model: Any,
+    inputs: Any,
+    labels: Any = None,
+    *,
+    estimators: EstimatorLike = ("binning",),
+    schedule: Any = "every",
+    layers: Any = None,
+    pattern: str | None = None,
+    out: str | Path | None = None,
+    held_out: Any = None,
+    batch_size: int = 1024,
+    memory: int = 2**30,
+    target_bins: int = 10,
+    on_row: Callable[[Row], object] | None = None,
+    on_event: Callable[[Measured], object] | None = None,
+    name: str = "checkpoints",
+    **options: Any,
+) -> "xr.Dataset":
+    """Measure I(X;T) and I(T;Y) of a model's layers at the checkpoints of its training, in bits.
+
+    For example, for a training that saved ``model.state_dict()`` as ``epoch-0.pt``, ``epoch-1.pt``…::
+
+        ds = ip.measure_checkpoints("checkpoints", make_model, inputs, labels, schedule="log")
+        ip.plot_plane(ds)
+
+    **Files.** safetensors; Keras ``.weights.h5`` and ``.keras``; PyTorch state_dicts and Lightning's checkpoints
+    (``.pt``, ``.pth``, ``.bin``, ``.ckpt``). Other files in the folder are left alone. They are loaded one at a
+    time, in ascending epoch. Nothing in a file is ever executed: what holds more than arrays is refused.
+    The weights must be those of the model, all and no others; only one prefix before every name may differ.
+
+    **Epoch.** The last whole number in the file's name, or what follows ``epoch=``, as Lightning writes it. Lightning
+    counts from 0 and saves at an epoch's end, so that its epoch 0 is one epoch after the initialisation.
+
+    Args:
+        folder: where the checkpoints lie.
+        model: a PyTorch, Keras or Flax NNX model, which is left with the last weights measured; a function without
+            arguments that makes one, called once; or, for any other JAX model, a function of the weights
+            ``{name: NumPy array}`` that gives a function of the inputs, which gives {layer's name: activations}.
+        inputs: what it is measured on, shape (sample, …); see `Recorder`, also for what follows.
+        labels: class of each input, shape (sample,); without them there is only I(X;T).
+        estimators: names, instances or tables; each names its noise model.
+        schedule: which checkpoints are loaded: "every", "log", "piecewise", a stride, a list, or a schedule. Of the
+            epochs there are, it takes the first at or after each of its own, and the first and last of all.
+            "delta-exact" and "delta-approx" count files, and load more of them where more changes.
+        layers: which layers: "all", names, or patterns such as ``"encoder.*"``.
+        pattern: regular expression with one group, the epoch, to be found in the file's name; files in whose name
+            it is not found are left out.
+        out: a folder that keeps every row as soon as it is measured. A call that was interrupted goes on there.
+        held_out: a second set, inputs or the pair (inputs, labels), measured beside the first.
+        batch_size: number of inputs that the model is given at once.
+        memory: bytes of activations held at once.
+        target_bins: number of classes for the targets of a regression.
+        on_row: called with each `Row` when it has been kept.
+        on_event: called with a `Measured` after each checkpoint.
+        name: title of the result.
+        options: the framework's own, such as ``channels="mean"``.
+
+    Raises:
+        InputError: for a folder without checkpoints, names without an epoch or two with the same, a file that is
+            damaged, may run code or does not fit the model; names the file.
+        StoreError: when ``out`` cannot be used, or a file has changed since it was measured.
+    """
+    found = find_checkpoints(folder, pattern)
+    snapshots = Snapshots(loader_of(model), layers, options)
+    recorder = Recorder(
+        inputs, labels, estimators, schedule, out=out, held_out=held_out, batch_size=batch_size, memory=memory,
+        target_bins=target_bins, on_row=on_row, name=name, live=False,
+    )  # fmt: skip
+    try:
+        sources = Sources(None if out is None else Path(out))
+        sources.check_unchanged({entry.epoch: found[entry.epoch] for entry in recorder.entries if entry.epoch in found})
+        for epoch, done, total in _epochs_to_measure(recorder, list(found)):
+            sources.note(epoch, found[epoch])
+            measure_file(recorder, snapshots.probe(found[epoch]), epoch)
+            if on_event is not None:
+                on_event(Measured(epoch, found[epoch], done + 1, total))
+        return recorder.results()
+    finally:
+        recorder.close()
+
+
+def _epochs_to_measure(recorder: Recorder, there: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Yield each epoch that the schedule still asks for, how many it has, and of how many at most.
+
+    The caller measures an epoch before it asks for the next.
+    """
+    schedule = recorder.schedule
+    if isinstance(schedule, Schedule):
+        wanted = choose_epochs(there, schedule)
+        measured = recorder.values().keys()
+        for epoch in [epoch for epoch in wanted if epoch not in measured]:
+            yield epoch, sum(entry.epoch in wanted for entry in recorder.entries), len(wanted)
+        return
+    planner = schedule.planner(len(there) - 1, recorder.entropies)  # it counts the files
+    planner.replay({there.index(epoch): values for epoch, values in recorder.values().items() if epoch in there})
+    while not planner.done:
+        for place in planner.wanted():
+            yield there[place], len(planner.measured), len(there)
+            planner.tell(place, recorder.values()[there[place]])
+
+
+def measure_file(recorder: Recorder, probe: Probe, epoch: int) -> None:
+    """Measure a model as it was saved, as the given epoch; whatever the recorder's schedule says.
+
+    Raises:
+        InputError: when its activations cannot be used.
+    """
+    with probe.measuring() as evaluate:
+        recorder.insert(epoch, evaluate)
+
+
+class Snapshots:
+    """Sees into a model as it was saved in one file or another.
+
+    Args:
+        load: gives the model as it was saved in a file.
+        layers: which layers, as the model's framework takes them.
+        options: the framework's own.
+    """
+
+    def __init__(self, load: Load, layers: Any, options: Mapping[str, Any]) -> None:
+        self._load, self._layers, self._options = load, layers, options
+        self._model: Any = None
+        self._probe: Probe | None = None
+
+    def probe(self, path: Path) -> Probe:
+        """Load a file and return the probe of its model, valid until the next file is loaded.
+
+        Raises:
+            InputError: when the file cannot be loaded into the model; names it.
+        """
+        model = self._load(path)
+        if self._probe is None or model is not self._model:  # one that is loaded anew keeps its compiled probe
+            self._model, self._probe = model, probe_of(model, self._layers, **self._options)
+        return self._probe
+
+
+def find_checkpoints(folder: str | Path, pattern: str | None = None) -> dict[int, Path]:
+    """Return the checkpoint files of a folder by their epoch, ascending.
+
+    Raises:
+        InputError: for no folder or none in it, a name without an epoch, two of one epoch, or a bad pattern.
+    """
+    folder, expression = Path(folder), _compiled(pattern)
+    with files.named(folder):
+        if not folder.is_dir():
+            raise InputError(f"{folder}: is no folder; expected the one that holds the checkpoints")
+        here = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
+    kinds = ", ".join(ENDINGS)
+    paths = [path for path in here if path.name.endswith(ENDINGS)]
+    if not paths:
+        raise InputError(f"{folder}: holds no checkpoints ({kinds}){_names(here)}")
+    numbers = {path: epoch_of(path.name, expression) for path in paths}
+    unnumbered = [path for path in paths if numbers[path] is None]
+    if pattern is not None and len(unnumbered) == len(paths):
+        raise InputError(f"{folder}: pattern {pattern!r} fits no checkpoint{_names(paths)}")
+    if pattern is None and unnumbered:
+        raise InputError(
+            f"{folder}: no epoch in the names of some checkpoints{_names(unnumbered)}; rename them, move them away, or "
+            r"give pattern=, for example 'epoch-(\d+)', which leaves out what it does not fit"
+        )
+    return _by_epoch({path: number for path, number in numbers.items() if number is not None}, folder)
+
+
+def epoch_of(name: str, pattern: re.Pattern[str] | None = None) -> int | None:
+    """Return the epoch that a file's name tells; None where it tells none.
+
+    Example:
+        >>> epoch_of("net2-epoch-12.pt"), epoch_of("epoch=3-step=1000.ckpt"), epoch_of("last.ckpt")
+        (12, 3, None)
+    """
+    if pattern is not None:
+        match = pattern.search(name)
+        return int(match.group(1)) if match and (match.group(1) or "").isdecimal() else None
+    stem = next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
+    told = re.findall(LIGHTNING, stem) or re.findall(NUMBER, stem)
+    return int(told[-1]) if told else None
+
+
+def _compiled(pattern: str | None) -> re.Pattern[str] | None:
+    if pattern is None:
+        return None
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise InputError(f"pattern {pattern!r} is no regular expression: {error}") from None
+    if expression.groups != 1:
+        raise InputError(rf"pattern {pattern!r} has {expression.groups} groups; expected one, for example 'step=(\d+)'")
+    return expression
+
+
+def _by_epoch(numbers: Mapping[Path, int], folder: Path) -> dict[int, Path]:
+    found: dict[int, Path] = {}
+    for path, epoch in sorted(numbers.items(), key=lambda item: item[1]):
+        if epoch > LARGEST_EPOCH:
+            raise InputError(f"{folder}: {path.name!r} would be epoch {epoch}; give pattern= to say where the epoch is")
+        if epoch in found:
+            raise InputError(
+                f"{folder}: {found[epoch].name!r} and {path.name!r} are both epoch {epoch}; give pattern= to choose, "
+                r"for example 'step=(\d+)', or move one away"
+            )
+        found[epoch] = path
+    return found
+
+
+def _names(paths: Sequence[Path]) -> str:
+    shown = ", ".join(repr(path.name) for path in paths[:10])
+    return f": {shown}{f' and {len(paths) - 10} more' if len(paths) > 10 else ''}" if paths else "; it is empty"
+
+
+def choose_epochs(available: Iterable[int], schedule: Schedule) -> list[int]:
+    """Return those of the available epochs that a schedule asks for, ascending.
+
+    They are the first at or after each of its own epochs, and the first and last of all.
+    """
+    there = np.unique(np.fromiter(available, np.int64))
+    if isinstance(schedule, Every):  # from each multiple on; those of large step numbers are too many to list
+        first = np.unique(there // schedule.n, return_index=True)[1]
+    else:
+        first = np.searchsorted(there, schedule.epochs(int(there[-1])))
+    return np.unique([there[0], *there[first], there[-1]]).tolist()
+
+
+class Sources:
+    """Which file each epoch of a recording's folder was measured from.
+
+    Attributes:
+        path: the list, a line for each epoch; None without a folder.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path = None if folder is None else folder / SOURCES
+
+    def note(self, epoch: int, file: Path) -> None:
+        """Write which file an epoch is about to be measured from."""
+        if self.path is not None:
+            about = {"epoch": epoch, "file": file.name, "sha256": files.sha256(file)}
+            files.append_line(self.path, about | _stamp(file))
+
+    def check_unchanged(self, measured: Mapping[int, Path]) -> None:
+        """Refuse to go on where a file is not the one that its epoch was measured from.
+
+        Raises:
+            StoreError: then, naming it.
+        """
+        lines = [] if self.path is None else files.read_lines(self.path)
+        noted = {line["epoch"]: line for line in lines if {"epoch", "sha256"} <= set(line)}
+        for epoch, file in measured.items():
+            line = noted.get(epoch)
+            if line is None or _stamp(file).items() <= line.items() or line["sha256"] == files.sha256(file):
+                continue
+            raise StoreError(f"{file}: has changed since epoch {epoch} was measured; give out= another folder")
+
+
+def _stamp(file: Path) -> dict[str, int]:
+    """Return what changes with a file's content, at no cost."""
+    with files.named(file):
+        status = file.stat()
+    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}

@@ -1,0 +1,122 @@
+"""Sees into Flax NNX models; any other JAX program gives its layers by a function.
+
+A function takes a batch of inputs and gives ``{layer's name: activations}``; compile it once, outside the loop, and
+hand it the parameters of the moment::
+
+    activations = jax.jit(lambda params, x: {"hidden": hidden(params, x), "logits": logits(params, x)})
+    recorder.step(epoch, functools.partial(activations, params))
+
+The layers of a compiled function come in the order of their names, since JAX sorts the keys of a dictionary.
+"""
+
+import contextlib
+import functools
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jax
+from flax import nnx
+
+from infoplane.errors import InputError
+from infoplane.record._calls import ROOT, Calls, check_layers, choose, watching
+from infoplane.record._units import Units
+from infoplane.record.probes import Evaluate
+
+
+class NnxProbe:
+    """Sees what the modules of a Flax NNX model give when it is called in evaluation mode.
+
+    Layers go by their paths, ``encoder.layers.0``, in the order they finish; a module's second call is
+    ``name#2``, the model as a whole ``output``. What a function computes between modules, such as
+    ``nnx.relu(self.linear(x))``, belongs to no module: ``linear`` is then the value before the activation.
+
+    A copy of the model is evaluated, compiled once: batch statistics, counts of random streams and modes of the
+    model itself are not touched.
+
+    Args:
+        model: its ``__call__`` takes the inputs alone; a tuple of inputs are several arguments, a mapping named ones.
+        layers: None or "all" for every module that computes something and within which no other such module
+            runs (Flax's own attention and recurrent modules count as one); names, patterns, or subclasses of
+            ``nnx.Module``.
+        channels: "flatten", "mean" or "each"; what to do with (sample, …, channel), see `Units`.
+        positions: "flatten", "mean" or a number; what to do with sequences (sample, position, feature).
+
+    Raises:
+        InputError: for layers that fit no module (lists the names), or an unknown option.
+    """
+
+    def __init__(
+        self, model: nnx.Module, layers: Any = None, *, channels: Any = "flatten", positions: Any = None
+    ) -> None:
+        self.model = model
+        self._units = Units(channels, positions)
+        self._wanted = check_layers(list(_callables(model)), layers, nnx.Module)
+        self._keep: frozenset[str] | None = None
+        self._compiled = jax.jit(self._forward, static_argnums=(0, 1))
+
+    @contextlib.contextmanager
+    def measuring(self) -> Iterator[Evaluate]:
+        """Give the evaluation of a copy of the model as it is now."""
+        copy = nnx.clone(self.model)
+        copy.eval()
+        graph, state = nnx.split(copy)
+        yield functools.partial(self._evaluate, graph, state)
+
+    def _evaluate(self, graph: Any, state: Any, inputs: Any) -> Mapping[str, Any]:
+        args, kwargs = _arguments(inputs)
+        try:
+            if self._keep is None:
+                self._keep = self._choose(graph, state, args, kwargs)
+            return self._compiled(graph, self._keep, state, args, kwargs)
+        except InputError:
+            raise
+        except (TypeError, ValueError) as error:
+            shapes = [jax.numpy.shape(part) for part in (*args, *kwargs.values())]
+            text = f"the model cannot be called with inputs of shape {', '.join(map(str, shapes))}: {error}"
+            raise InputError(text) from error
+
+    def _choose(self, graph: Any, state: Any, args: Any, kwargs: Any) -> frozenset[str]:
+        calls: list[Calls] = []
+        jax.eval_shape(lambda *given: calls.append(self._run(graph, frozenset(), *given)), state, args, kwargs)
+        return choose(calls[0].seen, self._wanted)
+
+    def _forward(self, graph: Any, keep: frozenset[str], state: Any, args: Any, kwargs: Any) -> OrderedDict[str, Any]:
+        return self._run(graph, keep, state, args, kwargs).kept  # ordered: JAX sorts the keys of a plain dict
+
+    def _run(self, graph: Any, keep: frozenset[str], state: Any, args: Any, kwargs: Any) -> Calls:
+        model = nnx.merge(graph, state)
+        modules = _callables(model)
+        names = {id(module): path for path, module in modules.items()}
+        calls = Calls(
+            name_of=lambda _, module: names.get(id(module)),
+            is_closed=_is_closed,
+            repeats=lambda _: False,
+            keep=keep,
+            reduce=lambda _, array: self._units.of(array),
+        )
+        with watching({type(module) for module in modules.values()}, calls):
+            model(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+        return calls
+
+
+def _callables(model: nnx.Module) -> dict[str, nnx.Module]:
+    """Return the modules that can be called, by their paths; one that stands at two places has its first."""
+    found = {path: node for path, node in nnx.iter_graph(model) if isinstance(node, nnx.Module) and callable(node)}
+    closed = {path for path, node in found.items() if _is_closed(node)}
+    return {
+        ".".join(map(str, path)) or ROOT: node
+        for path, node in found.items()
+        if not any(path[:length] in closed for length in range(len(path)))
+    }
+
+
+def _is_closed(module: nnx.Module) -> bool:
+    home = getattr(type(module).__call__, "__module__", "")  # pyright: ignore[reportAttributeAccessIssue]
+    return home.partition(".")[0] == "flax" and not isinstance(module, nnx.Sequential)
+
+
+def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if isinstance(inputs, Mapping):
+        return (), dict(inputs)
+    return (inputs if isinstance(inputs, tuple) else (inputs,)), {}

@@ -1,0 +1,265 @@
+"""``infoplane measure``: from a folder of checkpoints and a module to a table, a result and figures."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane import cli
+
+MODULE = """
+import numpy as np
+
+def make(weights):
+    def activations(x):
+        hidden = np.tanh(x @ weights["first"])
+        return {"hidden": hidden, "output": hidden @ weights["second"]}
+    return activations
+
+def broken():
+    raise RuntimeError("no such width")
+
+def wrong_width(weights):
+    return lambda x: {"hidden": x @ weights["second"]}
+"""
+TORCH = """
+import torch
+
+def make():
+    return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+"""
+
+
+def infoplane(*arguments):
+    """Exit code, standard output and standard error of a command, run in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
+        patch.setattr(sys, "path", [*sys.path])
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
+            cli.main()
+    return end.value.code or 0, out.getvalue(), err.getvalue()
+
+
+def weights_of(epoch):
+    rng = np.random.default_rng(epoch)
+    return {"first": rng.standard_normal((4, 3)).astype(np.float32), "second": rng.standard_normal((3, 2)) / 2}
+
+
+def save(path, arrays):
+    """Write a safetensors file by hand."""
+    header, data = {}, b""
+    for name, array in arrays.items():
+        code = {"float32": "F32", "float64": "F64"}[array.dtype.name]
+        place = [len(data), len(data) + array.nbytes]
+        header[name], data = {"dtype": code, "shape": [*array.shape], "data_offsets": place}, data + array.tobytes()
+    head = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(head)) + head + data)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A working folder with a module, data and checkpoints of epochs 0, 1, 2, 5."""
+    inputs = np.random.default_rng(0).standard_normal((64, 4)).astype(np.float32)
+    labels = (inputs[:, 0] > 0).astype(int)
+    np.savez(tmp_path / "data.npz", inputs=inputs, labels=labels)
+    np.savez(tmp_path / "bare.npz", inputs=inputs)
+    np.savez(tmp_path / "held.npz", inputs=inputs[:20], labels=labels[:20])
+    (tmp_path / "checkpoints").mkdir()
+    for epoch in (0, 1, 2, 5):
+        save(tmp_path / "checkpoints" / f"net-{epoch}.safetensors", weights_of(epoch))
+    name = f"net_{tmp_path.name}".replace("-", "_")  # a module of its own, since modules are imported once
+    (tmp_path / f"{name}.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("infoplane.experiments.base.draw_figures", lambda *_: [])
+    return f"{name}:make"
+
+
+def test_help_teaches_with_an_example():
+    code, out, err = infoplane("measure", "--help")
+    assert (code, err) == (0, "")
+    assert "Example: infoplane measure checkpoints --model net:make --data digits.npz" in " ".join(out.split())
+    for option in ("--model", "--data", "--held-out", "--estimator", "--set", "--schedule", "--layers", "--out"):
+        assert option in out
+
+
+def test_the_table_has_the_first_and_last_bits_of_every_layer(here):
+    code, out, err = infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "out")
+    assert (code, err) == (0, "")
+    ds = ip.load("out")
+    bits = ds["information"].sel(layer="hidden", epoch=[0, 5]).squeeze()
+    row = [*bits.sel(variable="input").values, *bits.sel(variable="label").values]
+    assert re.search(r"^hidden +" + " +".join(f"{number:.4f}" for number in row) + "$", out, re.MULTILINE)
+    assert "binning: bins 30, edges fixed; epochs 0 to 5, in bits" in out
+    assert "layer" in out
+    assert "out: results.nc, figures/" in out
+
+
+def test_the_numbers_are_those_of_the_activations_by_hand(here):
+    command = ["measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "out", "--layers", "hid*"]
+    estimators = ["--estimator", "binning", "--estimator", "exact", "--set", "binning.bins=7"]
+    infoplane(*command, *estimators, "--held-out", "held.npz")
+    ds = ip.load("out")
+    assert (ds["estimator"].values.tolist(), ds["layer"].values.tolist()) == (["binning", "exact"], ["hidden"])
+    data = np.load("data.npz")
+    for epoch in ds["epoch"].values:
+        t = np.tanh(data["inputs"] @ weights_of(epoch)["first"])
+        for name, n in (("information", 64), ("held_out_information", 20)):
+            exact = ip.layer_information(t[:n], data["labels"][:n], bins=7)
+            got = ds[name].sel(estimator="binning", epoch=epoch).values.ravel()
+            assert got == pytest.approx([exact.input.bits, exact.label.bits], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "epochs"), [("every", [0, 1, 2, 5]), ("2", [0, 2, 5]), ("1,5", [0, 1, 5]), ("log", [0, 1, 2, 5])]
+)
+def test_the_schedule_is_a_name_a_stride_or_a_list(schedule, epochs, here):
+    infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "out", "--schedule", schedule)
+    assert ip.load("out")["epoch"].values.tolist() == epochs
+
+
+def test_figures_are_drawn_and_without_labels_there_is_no_plane(here, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("infoplane.experiments.base.draw_figures", lambda _, names, *rest: drawn.append(names))
+    _, out, _ = infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "a")
+    _, bare, _ = infoplane("measure", "checkpoints", "--model", here, "--data", "bare.npz", "--out", "b")
+    assert drawn == [["plane", "information"], ["information"]]
+    assert "–" not in out
+    assert re.search(r"^hidden +\d\.\d{4} +\d\.\d{4} +– +–$", bare, re.MULTILINE)
+
+
+def test_without_out_a_new_folder_is_made_under_runs(here, tmp_path):
+    _, out, _ = infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz")
+    folder = next((tmp_path / "runs").iterdir())
+    assert folder.name.startswith("measure-")
+    assert f"runs/{folder.name}: results.nc" in out
+
+
+def test_figures_of_a_result_are_files_with_checksums(here, monkeypatch, tmp_path):
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    code, _, err = infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "out")
+    assert (code, err) == (0, "")
+    names = {"plane.png", "plane.pdf", "information.png", "information.pdf"}
+    assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} == names
+    log = (tmp_path / "out" / "log.jsonl").read_text()
+    assert all(f"figures/{name}" in log for name in names)
+
+
+# ---- interruption
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_is_interrupted_is_kept_and_goes_on(number, code, here, monkeypatch):
+    from infoplane.cli.measure import _Progress
+
+    command = ("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "my out")
+    with monkeypatch.context() as patch:
+        patch.setattr(_Progress, "show", lambda _, event: event.epoch == 1 and os.kill(os.getpid(), number))
+        ended, _, err = infoplane(*command)
+    assert ended == code
+    assert "interrupted; what was measured is in my out; the same command with --out 'my out' goes on" in err
+    assert ip.load("my out")["epoch"].values.tolist() == [0, 1]
+    told = []
+    monkeypatch.setattr(_Progress, "show", lambda _, event: told.append((event.epoch, event.done, event.total)))
+    assert infoplane(*command)[0] == 0
+    assert told == [(2, 3, 4), (5, 4, 4)]
+    assert ip.load("my out")["epoch"].values.tolist() == [0, 1, 2, 5]
+
+
+def test_progress_goes_to_stderr(here, monkeypatch):
+    from infoplane.cli.measure import _Progress
+
+    monkeypatch.setattr(_Progress, "PLAIN_SECONDS", 0.0)
+    _, out, err = infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "out")
+    assert re.search(r"^2 of 4 checkpoints \(epoch 1\), \d+ s left$", err, re.MULTILINE)
+    assert "checkpoints (epoch" not in out
+
+
+# ---- what cannot be used
+
+REFUSED = {
+    "no colon": (
+        ("--model", "net"),
+        r"--model net: expected MODULE:FACTORY, for example net:make for make\(\) in net\.py",
+    ),
+    "no module": (("--model", "absent:make"), r"importing absent failed: there is no absent\.py in /"),
+    "no function": (("--model", "{}:mak"), r"has no 'mak'; did you mean 'make'\?"),
+    "a factory that fails": (("--model", "{}:broken"), "the model failed, RuntimeError: no such width"),
+    "a model that fails": (
+        ("--model", "{}:wrong_width"),
+        r"the model failed, ValueError: .*inputs have shape \(64, 4\)",
+    ),
+    "no data": (("--data", "absent.npz"), r"absent\.npz: no such file"),
+    "another kind of data": (("--data", "data.xls"), r"data\.xls: is no \.npz, \.csv, \.mat file"),
+    "no data set": (("--data", "sst"), "data 'sst' is no file with an ending, nor a data set; did you mean 'szt'"),
+    "no held-out data": (("--held-out", "absent.npz"), r"absent\.npz: no such file"),
+    "an estimator": (("--estimator", "bining"), "unknown estimator 'bining'; did you mean 'binning'"),
+    "a parameter": (("--set", "binning.bin=3"), "bin"),
+    "another estimator's": (("--set", "kde.variance=3"), r"--set kde\.variance=3: expected NAME\.KEY=VALUE"),
+    "a schedule": (("--schedule", "evry"), "schedule is 'evry'; did you mean 'every'"),
+    "a stride of 0": (("--schedule", "0"), "schedule"),
+    "a layer": (("--layers", "hiden"), "'hiden' fits no layer"),
+    "a pattern": (("--pattern", "("), "is no regular expression"),
+    "a batch of none": (("--batch-size", "0"), "batch_size is 0"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "text"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_used_is_one_line_and_code_2(arguments, text, here):
+    given = [argument.format(here.partition(":")[0]) for argument in arguments]
+    code, out, err = infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "out", *given)
+    assert (code, out) == (2, "")
+    assert re.search(text, err)
+    assert err.startswith("infoplane: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["absent", "data.npz", "."])
+def test_a_folder_without_checkpoints_is_one_line_and_code_2(name, here):
+    code, _, err = infoplane("measure", name, "--model", here, "--data", "data.npz", "--out", "out")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is no folder" in err or "holds no checkpoints" in err
+
+
+def test_an_error_within_the_user_s_module_is_told(here, tmp_path):
+    (tmp_path / "faulty_module.py").write_text("import absent_library\n")
+    code, _, err = infoplane("measure", "checkpoints", "--model", "faulty_module:make", "--data", "data.npz")
+    assert code == 2
+    assert "importing faulty_module failed: ModuleNotFoundError: No module named 'absent_library'" in err
+
+
+# ---- a program of its own
+
+
+@pytest.mark.framework
+def test_a_torch_training_is_measured_from_a_shell(tmp_path):
+    torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    (tmp_path / "saved").mkdir()
+    for epoch in (0, 1):
+        torch.save(model.state_dict(), tmp_path / "saved" / f"epoch-{epoch}.pt")
+        with torch.no_grad():
+            model[0].weight *= 3
+    (tmp_path / "own.py").write_text(TORCH)
+    inputs = np.random.default_rng(0).standard_normal((50, 4))
+    table = "".join(f"{','.join(map(str, row))},{int(row[0] > 0)}\n" for row in inputs)
+    (tmp_path / "data.csv").write_text("a,b,c,d,label\n" + table)
+    code = "from infoplane import cli; cli.main()"
+    command = ["measure", "saved", "--model", "own:make", "--data", "data.csv", "--out", "out"]
+    done = subprocess.run([sys.executable, "-c", code, *command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^1( +\d\.\d{4}){4}$", done.stdout, re.MULTILINE)
+    assert (tmp_path / "out" / "figures" / "plane.png").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == [
+        "data.csv", "out", "own.py", "saved",
+    ]  # fmt: skip
