@@ -347,3 +347,10 @@ def test_a_record_goes_on_from_its_state(inputs, labels, network):
     assert second.results().identical(whole.results())
     with pytest.raises(ip.InputError, match="the checkpoint's record is of other inputs"):
         Recorder(inputs[1:], labels[1:], BOTH).load_state_dict(first.state_dict())
+
+
+def test_an_option_that_a_probe_does_not_take_is_refused_with_the_nearest(inputs):
+    from infoplane.record.probes import _check_options
+
+    with pytest.raises(ip.InputError, match="TorchProbe takes no option 'chanels'; did you mean 'channels'"):
+        _check_options({"chanels": "mean"}, ["channels", "positions"], "TorchProbe")

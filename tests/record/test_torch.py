@@ -254,7 +254,7 @@ def test_options_that_cannot_be_used_are_refused():
         TorchProbe(mlp(), channels="max")
     with pytest.raises(InputError, match=r"positions is 1\.5; expected"):
         TorchProbe(mlp(), positions=1.5)
-    with pytest.raises(InputError, match="positions is 5; layer '0' has 5 positions"):
+    with pytest.raises(InputError, match="positions is 5; the sequences have 5 positions"):
         activations(nn.Sequential(nn.Linear(6, 3)), torch.randn(N, 5, 6), positions=5)
 
 

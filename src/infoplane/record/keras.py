@@ -187,7 +187,7 @@ class InfoPlane(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Measure the model before training, where the record has not been told of this epoch."""
-        if self._is_first and self.recorder.state_dict()["previous"] != epoch:
+        if self._is_first and self.recorder.last_epoch != epoch:
             self.recorder.step(epoch)
         self._is_first = False
 

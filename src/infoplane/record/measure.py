@@ -12,6 +12,7 @@ from infoplane.errors import InputError
 from infoplane.estimators import LayerEstimator
 from infoplane.estimators.base import Layers, LayerValues, Values, measure_layers
 from infoplane.estimators.rows import distinct_rows
+from infoplane.record.probes import select_names
 from infoplane.record.sets import MeasuredSet
 from infoplane.results import encode_flags
 
@@ -67,6 +68,16 @@ def measure_set(
         flags=stacked["flags"],
         spreads={key: stacked[key] for key in SPREADS},
     )
+
+
+def slices(activations: Mapping[str, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:
+    """Cut activations that were computed beforehand, in the order of the inputs, into batches."""
+    for layer, values in activations.items():
+        if not hasattr(values, "__len__") or len(values) != n_samples:
+            came = getattr(values, "shape", type(values).__name__)
+            raise InputError(f"activations of '{layer}' have shape {came}; expected ({n_samples}, …)")
+    kept = select_names([str(layer) for layer in activations], layers)
+    return lambda place, _: {layer: activations[layer][place] for layer in kept}
 
 
 def _activations(

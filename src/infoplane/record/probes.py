@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import fnmatch
 import importlib
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -94,7 +95,9 @@ def probe_of(model: Any, layers: Any = None, **options: Any) -> Probe:
     for root, home in _FRAMEWORKS.items():
         if root in roots:
             module, _, name = home.partition(":")
-            return getattr(importlib.import_module(module), name)(model, layers, **options)
+            probe = getattr(importlib.import_module(module), name)
+            _check_options(options, list(inspect.signature(probe).parameters)[2:], name)
+            return probe(model, layers, **options)
     if not callable(model):
         raise InputError(
             f"model is a {type(model).__name__}; expected a PyTorch, Keras or Flax NNX model, or a function that "
@@ -103,3 +106,9 @@ def probe_of(model: Any, layers: Any = None, **options: Any) -> Probe:
     if options:
         raise InputError(f"a function takes no option '{next(iter(options))}'; do it inside the function")
     return FunctionProbe(cast(Evaluate, model), layers)
+
+
+def _check_options(options: Iterable[str], known: Sequence[str], probe: str) -> None:
+    for option in options:
+        if option not in known:
+            raise InputError(f"{probe} takes no option '{option}'{did_you_mean(option, known)}")

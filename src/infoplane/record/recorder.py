@@ -18,8 +18,8 @@ from infoplane.estimators import EstimatorLike, build_all
 from infoplane.estimators.base import Estimator
 from infoplane.estimators.binning import Binning
 from infoplane.record.folder import RESULT, Folder
-from infoplane.record.measure import Measurement, Source, measure_set
-from infoplane.record.probes import FunctionProbe, Probe, probe_of, select_names
+from infoplane.record.measure import Measurement, measure_set, slices
+from infoplane.record.probes import FunctionProbe, Probe, probe_of
 from infoplane.record.rows import CURVES, SETS, Entry, Row, assemble
 from infoplane.record.sets import MeasuredSet
 
@@ -199,6 +199,11 @@ class Recorder:
             self._probe = None
             self.save()
 
+    @property
+    def last_epoch(self) -> int | None:
+        """The last epoch that `step` was told of; None before the first."""
+        return self._previous
+
     def results(self) -> "xr.Dataset":
         """Return what has been measured, as the data set that every result is; see `infoplane.results`.
 
@@ -289,7 +294,7 @@ class Recorder:
         if len(self._sets) > 1:
             raise InputError("activations are of one set only; with held_out give step a function, or attach a model")
         set_ = self._sets[SETS[0]]
-        source = _slices(activations, set_.n_samples, self.layers)
+        source = slices(activations, set_.n_samples, self.layers)
         return {SETS[0]: measure_set(set_, source, list(self.estimators.values()), self.memory)}
 
     def _measure_model(self, probe: Probe | None) -> dict[str, Measurement]:
@@ -384,13 +389,3 @@ def _check_curves(curves: Mapping[str, float]) -> dict[str, float]:
             raise InputError(f"curves: unknown '{key}'{did_you_mean(str(key), CURVES)}")
     values = {key: float(value) for key, value in curves.items()}
     return {key: value for key, value in values.items() if not math.isnan(value)}
-
-
-def _slices(activations: Mapping[str, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:
-    """Cut activations that were computed beforehand, in the order of the inputs, into batches."""
-    for layer, values in activations.items():
-        if not hasattr(values, "__len__") or len(values) != n_samples:
-            came = getattr(values, "shape", type(values).__name__)
-            raise InputError(f"activations of '{layer}' have shape {came}; expected ({n_samples}, …)")
-    kept = select_names([str(layer) for layer in activations], layers)
-    return lambda place, _: {layer: activations[layer][place] for layer in kept}

@@ -12,6 +12,7 @@ from torch import nn
 from infoplane.errors import InputError
 from infoplane.record._torch_state import Inputs, few, measured_state, unwrapped
 from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, survey, tensors_of
+from infoplane.record._units import Units
 from infoplane.record.probes import Evaluate
 
 Arguments = tuple[torch.Tensor, ...]
@@ -74,16 +75,11 @@ class TorchProbe:
         positions: Any = None,
         move_inputs: bool = False,
     ) -> None:
-        if channels not in ("flatten", "mean", "each"):
-            raise InputError(f"channels is {channels!r}; expected 'flatten', 'mean' or 'each'")
-        whole = isinstance(positions, int | np.integer) and not isinstance(positions, bool)
-        if positions not in (None, "flatten", "mean") and not whole:
-            raise InputError(f"positions is {positions!r}; expected 'flatten', 'mean' or the place of one position")
+        self.units = Units(channels, positions)
         self.model = unwrapped(model)
         self.named = named_modules(self.model)
         self.wanted = check_layers(self.named, layers)
-        self.channels, self.move_inputs = channels, move_inputs
-        self.positions: Any = positions
+        self.move_inputs = move_inputs
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[Evaluate]:
@@ -98,32 +94,16 @@ class TorchProbe:
             yield _Evaluation(self, Inputs(self.model, self.move_inputs), hooks)
 
     def reduce(self, output: torch.Tensor, tap: Tap) -> dict[str, Shaped[torch.Tensor, "sample *unit"]]:
-        """Give the layers (sample, …) that one tensor makes up, on its own device."""
+        """Give the layers that one tensor makes up, on its own device, no less than float32."""
         assert tap.axis is not None
         rows = output.detach().movedim(tap.axis, 0)
-        if rows.is_floating_point() and rows.element_size() < 4:
+        if not rows.is_floating_point():
+            rows = rows.double()
+        elif rows.element_size() < 4:
             rows = rows.float()
-        if rows.ndim == 3 and self.positions is not None:
-            return {tap.name: self._at_positions(rows, tap.name)}
-        if rows.ndim < 3 or self.channels == "flatten":
-            return {tap.name: rows}
-        if self.channels == "mean":
-            return {tap.name: _floats(rows).flatten(2).mean(dim=2)}
-        return {f"{tap.name}[{channel}]": rows[:, channel] for channel in range(rows.shape[1])}
-
-    def _at_positions(self, rows: torch.Tensor, name: str) -> torch.Tensor:
-        if self.positions == "mean":
-            return _floats(rows).mean(dim=1)
-        if self.positions == "flatten":
-            return rows
-        place, n_positions = int(self.positions), rows.shape[1]
-        if not -n_positions <= place < n_positions:
-            raise InputError(f"positions is {place}; layer '{name}' has {n_positions} positions")
-        return rows[:, place]
-
-
-def _floats(rows: torch.Tensor) -> torch.Tensor:
-    return rows if rows.is_floating_point() else rows.double()
+        is_sequence = rows.ndim == 3 and self.units.positions is not None
+        parts = self.units.of(rows, channels_first=not is_sequence)
+        return {f"{tap.name}{suffix}": part for suffix, part in parts.items()}
 
 
 class _Evaluation:
