@@ -19,6 +19,8 @@ def to_numpy(value: Any, argument: str) -> np.ndarray:
     """
     if isinstance(value, np.ma.MaskedArray):
         raise InputError(f"{argument} is a masked array; drop the masked rows or fill them first")
+    if getattr(value, "is_meta", False):
+        raise InputError(f"{argument} lies on device 'meta' and holds no numbers; make it on the CPU")
     if hasattr(value, "detach"):  # torch: leave the graph and the device, without importing torch
         value = value.detach().cpu()
         if "bfloat16" in str(getattr(value, "dtype", "")):

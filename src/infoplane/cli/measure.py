@@ -51,7 +51,7 @@ def measure(
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Inputs that the model is given at once.")] = 1024,
 ) -> None:
-    """Measure the layers of your own model at each checkpoint of its training, draw the information plane.
+    """Measure your own model at each checkpoint; draw its plane.
 
     PyTorch (state_dicts, Lightning), safetensors and Keras files. The epoch is the last whole number in a file's
     name, or what follows epoch=. Nothing in a file is ever executed.

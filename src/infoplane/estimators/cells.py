@@ -17,6 +17,10 @@ def value_range(t: Float[np.ndarray, "..."]) -> tuple[float, float]:
     return widened(float(t.min()), float(t.max()))
 
 
+BLOCK = 2**17
+"""Values that are given their cells at once: few enough to stay in the processor's cache, twice as fast as all."""
+
+
 def widened(low: float, high: float) -> tuple[float, float]:
     """Return a range as it is, or one around it where both ends are one number, whatever its size."""
     margin = max(0.5, 1e-6 * abs(low))
@@ -38,11 +42,16 @@ def uniform_cells(t: Activations, low: float, high: float, n_cells: int, *, last
     edges = np.linspace(low, high, n_cells + 1)
     inner = _not_below(edges[1:] if last_open else edges[1:-1], t.dtype)
     lower = np.concatenate([[-np.inf], inner, [np.inf]]).astype(t.dtype)
-    with np.errstate(over="ignore", under="ignore"):
-        guess = (t - t.dtype.type(low)) * t.dtype.type(n_cells / (high - low))
-    cells = np.clip(guess, 0, len(lower) - 2).astype(np.int32)
-    cells -= t < lower.take(cells)
-    cells += t >= lower.take(cells + 1)
+    cells = np.empty(t.shape, np.int32)
+    step = max(1, BLOCK // t.shape[1])
+    for start in range(0, len(t), step):
+        part = t[start : start + step]
+        with np.errstate(over="ignore", under="ignore"):
+            guess = (part - t.dtype.type(low)) * t.dtype.type(n_cells / (high - low))
+        found = np.clip(guess, 0, len(lower) - 2, out=guess).astype(np.int32)
+        found -= part < lower.take(found)
+        found += part >= lower.take(found + 1)
+        cells[start : start + step] = found
     return cells
 
 

@@ -83,14 +83,15 @@ def slices(activations: Mapping[str, Any], n_samples: int, layers: str | Sequenc
 def _activations(
     measured: MeasuredSet, source: Source, memory: int
 ) -> Iterator[tuple[str, Float[np.ndarray, "1 dim sample"]]]:
-    """Yield each layer's activations, as many at a time as memory allows."""
-    place, batch = next(measured.batches())
-    first = {name: _as_rows(part, name, place) for name, part in source(place, batch).items()}
-    sizes = {name: rows.shape[1] * measured.n_samples * rows.itemsize for name, rows in first.items()}
-    for group in _groups(sizes, memory):
-        buffers = {name: np.empty((1, first[name].shape[1], measured.n_samples), first[name].dtype) for name in group}
-        for place, batch in measured.batches():
-            given = first if place.start == 0 else source(place, batch)
+    """Yield each layer's activations, as many at a time as memory allows; a look at two samples tells their sizes."""
+    place, batch = next(measured.batches(2))
+    looks = {name: _as_rows(part, name, place)[:1] for name, part in source(place, batch).items()}
+    per_sample = sum(look.nbytes for look in looks.values())
+    batch_size = max(2, min(measured.batch_size, memory // max(per_sample, 1)))
+    for group in _groups({name: look.nbytes * measured.n_samples for name, look in looks.items()}, memory):
+        buffers = {name: np.empty((1, looks[name].size, measured.n_samples), looks[name].dtype) for name in group}
+        for place, batch in measured.batches(batch_size):
+            given = source(place, batch)
             for name, buffer in buffers.items():
                 if name not in given:
                     raise InputError(f"layer '{name}' is missing for inputs {place.start}–{place.stop - 1}")
@@ -182,8 +183,15 @@ def _spread(layers: Layers) -> dict[str, np.ndarray]:
     numbers = {
         "minimum": low.min(),
         "maximum": high.max(),
-        "sd": t.std(dtype=np.float64) if layers.finite[0] else np.nan,
+        "sd": _sd(t) if layers.finite[0] else np.nan,
         "dead_share": (low == high).mean(),
         "distinct_rows": distinct_rows(layers)[0],
     }
     return {key: np.array(number, float) for key, number in numbers.items()}
+
+
+def _sd(t: Float[np.ndarray, "dim sample"]) -> float:
+    """Standard deviation of all values, unit by unit: no copy of the layer in float64."""
+    means = np.array([unit.mean(dtype=np.float64) for unit in t])
+    within = sum(float(np.square(unit - mean, dtype=np.float64).sum()) for unit, mean in zip(t, means, strict=True))
+    return float(np.sqrt(within / t.size + means.var()))

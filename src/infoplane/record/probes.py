@@ -63,13 +63,11 @@ def select_names(names: Sequence[str], wanted: str | Iterable[str] | None) -> li
     for pattern in patterns:
         fitting = [name for name in names if name == pattern] or fnmatch.filter(names, str(pattern))
         if not fitting:
-            raise InputError(f"layers: '{pattern}' fits no layer{did_you_mean(str(pattern), names)}{_all(names)}")
+            near = did_you_mean(str(pattern), names)
+            listed = "" if "known:" in near else f" (layers: {', '.join(names)})"
+            raise InputError(f"layers: '{pattern}' fits no layer{near}{listed}")
         kept.update(fitting)
     return [name for name in names if name in kept]
-
-
-def _all(names: Sequence[str]) -> str:
-    return f" (layers: {', '.join(names)})"
 
 
 _FRAMEWORKS = {  # root of a class's module → who sees into its instances; Keras first: its models may be torch's too

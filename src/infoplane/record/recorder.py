@@ -232,7 +232,12 @@ class Recorder:
 
     def state_dict(self) -> dict[str, Any]:
         """Return the record as plain numbers and lists, for a checkpoint of the training."""
-        return {"previous": self._previous, "about": self._about(), "rows": [e.to_line() for e in self.entries]}
+        return {
+            "previous": self._previous,
+            "about": self._about(),
+            "rows": [entry.to_line() for entry in self.entries],
+            "curves": list(self._curves),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a record that `state_dict` gave; what a folder has of later epochs gives way to it.
@@ -244,6 +249,7 @@ class Recorder:
             raise InputError("the checkpoint's record is of other inputs, labels, estimators or layers")
         self.entries = [Entry.from_line(line, "the checkpoint") for line in state["rows"]]
         self._previous = state["previous"]
+        self._curves = [(epoch, dict(values)) for epoch, values in state["curves"]]
         self._planner = None
         if self._folder is not None:
             self._folder.go_back(0)

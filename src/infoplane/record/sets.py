@@ -41,10 +41,10 @@ class MeasuredSet:
         self.labels, self.targets = _as_classes(labels, argument, self.n_samples, target_bins)
         self.rows = self._hash_rows()
 
-    def batches(self) -> Iterator[tuple[slice, Any]]:
-        """Yield the inputs in batches, each with its place among the samples."""
-        for start in range(0, self.n_samples, self.batch_size):
-            place = slice(start, min(start + self.batch_size, self.n_samples))
+    def batches(self, size: int) -> Iterator[tuple[slice, Any]]:
+        """Yield the inputs in batches of a size, each with its place among the samples."""
+        for start in range(0, self.n_samples, size):
+            place = slice(start, min(start + size, self.n_samples))
             yield place, _take(self.inputs, place)
 
     def check_unchanged(self) -> None:
