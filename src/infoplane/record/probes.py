@@ -63,9 +63,8 @@ def select_names(names: Sequence[str], wanted: str | Iterable[str] | None) -> li
     for pattern in patterns:
         fitting = [name for name in names if name == pattern] or fnmatch.filter(names, str(pattern))
         if not fitting:
-            near = did_you_mean(str(pattern), names)
-            listed = "" if "known:" in near else f" (layers: {', '.join(names)})"
-            raise InputError(f"layers: '{pattern}' fits no layer{near}{listed}")
+            near = did_you_mean(str(pattern), names).partition("; known:")[0]  # they are listed in their own order
+            raise InputError(f"layers: '{pattern}' fits no layer{near} (layers: {', '.join(names)})")
         kept.update(fitting)
     return [name for name in names if name in kept]
 
