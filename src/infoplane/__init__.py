@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from infoplane import data as datasets
     from infoplane.estimators import Estimate, LayerInformation, entropy, layer_information, list_estimators
     from infoplane.estimators.flags import explain
+    from infoplane.estimators.mutual import mutual_information
     from infoplane.experiments import resume, run
     from infoplane.experiments.own import plane
     from infoplane.plots import plane as plot_plane
     from infoplane.record import Recorder, load
+    from infoplane.record.checkpoints import measure_checkpoints
 
 __all__ = [
     "ConfigError",
@@ -35,6 +37,8 @@ __all__ = [
     "layer_information",
     "list_estimators",
     "load",
+    "measure_checkpoints",
+    "mutual_information",
     "plane",
     "plot_plane",
     "resume",
@@ -50,6 +54,8 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "layer_information": "infoplane.estimators",
     "list_estimators": "infoplane.estimators",
     "load": "infoplane.record",
+    "mutual_information": "infoplane.estimators.mutual",
+    "measure_checkpoints": "infoplane.record.checkpoints",
     "plane": "infoplane.experiments.own",
     "plot_plane": "infoplane.plots:plane",
     "resume": "infoplane.experiments",

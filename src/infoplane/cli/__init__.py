@@ -1,10 +1,13 @@
 """The command line: reads what is asked for, shows progress and results, turns errors into exit codes.
 
-Exit codes: 0 done, 2 bad input, 130 or 143 interrupted and resumable. Each module holds some commands and is
-imported here, in the order in which ``--help`` lists them.
+Exit codes: 0 done, 1 a run ended with failed parts, 2 bad input, 130 or 143 interrupted and resumable. Each module
+holds some commands and is imported here, in the order in which ``--help`` lists them.
 """
 
 from infoplane.cli import progress, run, show
 from infoplane.cli.app import main
 
-__all__ = ["main", "progress", "run", "show"]
+# isort: split
+from infoplane.cli import benchmark, diff, estimate, measure
+
+__all__ = ["benchmark", "diff", "estimate", "main", "measure", "progress", "run", "show"]

@@ -1,5 +1,6 @@
 """Progress of long work, drawn on stderr."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -13,14 +14,27 @@ if TYPE_CHECKING:
     from infoplane.runs.engine import OnEvent
 
 
+PARTIAL = 1
+"""Exit code of a run that ended with failed parts."""
+
+
 def compute(name: str, work: "Callable[[OnEvent], xr.Dataset]") -> "xr.Dataset":
     """Do the work with its progress shown; when it is stopped, say what is left of it and end."""
+    from infoplane.runs.engine import IncompleteError
+
     try:
         with Progress(name) as progress:
             return work(progress.show)
+    except IncompleteError as error:
+        typer.echo(f"infoplane: {error}", err=True)
+        raise typer.Exit(PARTIAL) from None
     except KeyboardInterrupt as stop:  # caught here, because typer would drop its text and its signal
         typer.echo(str(stop) or "interrupted", err=True)
-        raise typer.Exit(128 + getattr(stop, "signal_number", signal.SIGINT)) from None
+        code = 128 + getattr(stop, "signal_number", signal.SIGINT)
+        if getattr(stop, "unfinished", False):  # threads still compute, and Python would wait for them
+            sys.stdout.flush()
+            os._exit(code)
+        raise typer.Exit(code) from None
 
 
 class Progress:
@@ -47,6 +61,9 @@ class Progress:
 
     def show(self, event: Any) -> None:
         """Draw one event of the engine."""
+        if (text := getattr(event, "text", None)) is not None:
+            self._note(text)
+            return
         now = self._clock()
         rate = (event.done - event.resumed) / max(now - self._started, 1e-9)
         if self._bar:
@@ -58,6 +75,13 @@ class Progress:
                 f"{self._name}: {event.done / event.total:.0%}, {rate:,.0f} net-epochs/s, {left:.0f} s left",
                 err=True,
             )
+
+    def _note(self, text: str) -> None:
+        """Say something in words, above the bar where there is one."""
+        if self._bar:
+            self._bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            typer.echo(text, err=True)
 
 
 def _bar(name: str) -> Any:

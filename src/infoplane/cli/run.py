@@ -1,5 +1,6 @@
 """Commands that train and measure: run, resume, status."""
 
+import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -7,10 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infoplane.cli.app import Folder, app, fail
-from infoplane.cli.progress import compute
+from infoplane.cli.progress import PARTIAL, compute
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from infoplane.runs import pools
+
+
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a configuration key, e.g. train.learning_rate=0.001."),
+]
+Workers = Annotated[int | None, typer.Option(metavar="N", help="Compute in N worker processes of this machine.")]
+Cluster = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Compute on the Dask cluster at an address.")]
+ForceNew = Annotated[
+    bool, typer.Option("--force-new", help="Where there is a run already, start a new one beside it (DIR-2, …).")
+]
 
 
 @app.command()
@@ -23,38 +37,72 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's folder; default: a new one under runs/.")
     ] = None,
-    set_: Annotated[
+    set_: Set = None,
+    sweep: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a configuration key, e.g. train.learning_rate=0.001."),
+        typer.Option(metavar="KEY=A,B", help="Run every combination of values, e.g. model.activation=tanh,relu."),
     ] = None,
     members: Annotated[int | None, typer.Option(help="Number of networks, independently initialised.")] = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    force_new: ForceNew = False,
 ) -> None:
-    """Train networks, measure every layer, draw the information plane.
+    """Train networks, measure every layer, draw the plane.
 
     Example: infoplane run szt --quick --set model.activation=relu --set data.shuffle_labels=true
     """
-    from infoplane.experiments import EXPERIMENTS, configure, new_folder
+    from infoplane.experiments import EXPERIMENTS, configure, new_folder, place
     from infoplane.experiments import run as run_experiment
-    from infoplane.runs.config import parse_assignment
+    from infoplane.runs.config import parse_assignment, parse_sweep
 
     if as_ not in ("paper", "code"):
         fail(f"--as {as_}: expected 'paper' or 'code'")
     changes: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])
+    changes |= {"sweep": dict(parse_sweep(text) for text in sweep)} if sweep else {}
     if members is not None:
         changes["members"] = members
     config = configure(what, quick=quick, as_paper=as_ == "paper", changes=changes)
-    folder = out if out is not None else new_folder(config.name)
+    folder = place(out if out is not None else new_folder(config.name), force_new=force_new)
     if as_ == "paper" and what in EXPERIMENTS:
         typer.echo(f"note: {EXPERIMENTS[what].paper_note}", err=True)
-    _show_result(compute(config.name, lambda show: run_experiment(config, folder, on_event=show)), folder)
+    where = _where(workers, cluster)
+    _show_result(compute(config.name, lambda show: run_experiment(config, folder, where, on_event=show)), folder)
 
 
 @app.command()
-def resume(folder: Folder) -> None:
-    """Go on with a stopped run, to the bit as if it had not been."""
-    from infoplane.experiments import resume as resume_experiment
+def resume(
+    folder: Folder,
+    set_: Set = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    force_new: ForceNew = False,
+) -> None:
+    """Go on with a stopped run, to the bit as if it had not been.
 
-    _show_result(compute(str(folder), lambda show: resume_experiment(folder, on_event=show)), folder)
+    What is damaged on disk is computed again. A changed configuration, data set or package is refused; --force-new
+    starts a new run beside the old one.
+    """
+    from infoplane.experiments import configure, place
+    from infoplane.experiments import resume as resume_experiment
+    from infoplane.experiments import run as run_experiment
+    from infoplane.runs.config import parse_assignment
+    from infoplane.runs.store import Store
+
+    changes = dict(parse_assignment(text) for text in set_ or [])
+    config, where = configure(Store.open(folder).config, changes=changes), _where(workers, cluster)
+    if force_new:
+        new = place(folder, force_new=True)
+        _show_result(compute(str(new), lambda show: run_experiment(config, new, where, on_event=show)), new)
+    else:
+        ds = compute(str(folder), lambda show: resume_experiment(folder, where, on_event=show, **changes))
+        _show_result(ds, folder)
+
+
+def _where(workers: int | None, cluster: str | None) -> "pools.Where":
+    """Return where to compute."""
+    if workers is not None and cluster is not None:
+        fail("--workers and --cluster: give one of them; a cluster has its own workers")
+    return workers if workers is not None else cluster
 
 
 @app.command()
@@ -67,7 +115,34 @@ def status(folder: Folder) -> None:
 
 
 def _show_result(ds: "xr.Dataset", folder: Path) -> None:
-    """Print the summary table, a sentence a layer, and where the files are."""
+    """Print the summary table, a sentence a layer, and where the files are; end with 1 when parts have failed."""
+    from infoplane.experiments import measured
+    from infoplane.runs.combine import split
+
+    for labels, part in measured(split(ds)):
+        if labels:
+            typer.echo("\n" + ", ".join(f"{name} = {label}" for name, label in labels.items()))
+        _show_one(part)
+    failed = json.loads(ds.attrs["failed"])
+    for one in failed:
+        typer.echo(_tell_failure(one))
+    planes = "figures/ (plane.png, …)" if "sweep" not in ds.attrs else "figures/ (a plane for each combination)"
+    typer.echo(f"\n{folder}: results.nc, {planes}")
+    typer.echo(f"next: infoplane export {shlex.quote(str(folder))} --to csv")
+    if failed:
+        typer.echo(f"partial: {len(failed)} tasks failed; try them again with infoplane resume", err=True)
+        raise typer.Exit(PARTIAL)
+
+
+def _tell_failure(one: dict[str, Any]) -> str:
+    members = one["members"]
+    who = f"member {members[0]}" if len(members) == 1 else f"members {members[0]}–{members[-1]}"
+    where = "".join(f" at {name} = {label}" for name, label in one["labels"].items())
+    return f"failed: {who}{where} from epoch {one['epoch']} on, after {one['tries']} tries: {one['reason']}"
+
+
+def _show_one(ds: "xr.Dataset") -> None:
+    """Print the tables of one result."""
     from infoplane.experiments import summary
     from infoplane.plots.content import describe_estimator
 
@@ -83,8 +158,6 @@ def _show_result(ds: "xr.Dataset", folder: Path) -> None:
             typer.echo(f"{layer.layer}: {layer.sentence}")
     for line in summary.remarks(ds):
         typer.echo(line)
-    typer.echo(f"\n{folder}: results.nc, figures/ (plane.png, …)")
-    typer.echo(f"next: infoplane export {shlex.quote(str(folder))} --to csv")
 
 
 def _table(rows: list[list[str]]) -> None:

@@ -14,6 +14,7 @@ from infoplane.estimators.base import (
     EntropyEstimator,
     Estimate,
     Estimator,
+    GivesEntropy,
     LayerEstimator,
     LayerInformation,
     Null,
@@ -22,26 +23,43 @@ from infoplane.estimators.base import layer_information as measure_one
 
 if TYPE_CHECKING:
     from infoplane.estimators.binning import Binning
+    from infoplane.estimators.copula import Copula
     from infoplane.estimators.exact import Exact
+    from infoplane.estimators.gaussian import Gaussian
     from infoplane.estimators.kde import Kde
+    from infoplane.estimators.kozachenko import Kl
+    from infoplane.estimators.neighbors import Ksg1, Ksg2, MixedKsg, Ross
     from infoplane.estimators.noisy import Noisy
+    from infoplane.estimators.plugin import Plugin
     from infoplane.estimators.renyi import Renyi
+    from infoplane.estimators.sliced import Sliced
+    from infoplane.estimators.uncertainty import extrapolate
 
 __all__ = [
     "FLAGS",
     "Binning",
+    "Copula",
     "Estimate",
     "Estimator",
     "Exact",
+    "Gaussian",
     "Kde",
+    "Kl",
+    "Ksg1",
+    "Ksg2",
     "LayerEstimator",
     "LayerInformation",
+    "MixedKsg",
     "Noisy",
     "Null",
+    "Plugin",
     "Renyi",
+    "Ross",
+    "Sliced",
     "build",
     "build_all",
     "entropy",
+    "extrapolate",
     "layer_information",
     "list_estimators",
 ]
@@ -113,10 +131,84 @@ TABLE = (
         "time n batch² + n batch d, memory n d + batch²",
         "Sanchez Giraldo, Rao & Príncipe 2015; Yu et al. 2020; Wickstrøm et al. 2019",
     ),
+    Entry(
+        "plugin",
+        "infoplane.estimators.plugin:Plugin",
+        "pairs: discrete",
+        "information of two discrete variables by counting, with a correction of each entropy if asked for",
+        "time n log n, memory n",
+        "Shannon 1948; Miller 1955; Grassberger 2003",
+    ),
+    Entry(
+        "ksg1",
+        "infoplane.estimators.neighbors:Ksg1",
+        "pairs: continuous",
+        "information of two continuous variables from nearest neighbours",
+        "time n² d, n log n for two numbers; memory n d",
+        "Kraskov, Stögbauer & Grassberger 2004",
+    ),
+    Entry(
+        "ksg2",
+        "infoplane.estimators.neighbors:Ksg2",
+        "pairs: continuous",
+        "as ksg1, from the rectangle around the neighbours",
+        "time n² d, n log n for two numbers; memory n d",
+        "Kraskov, Stögbauer & Grassberger 2004",
+    ),
+    Entry(
+        "mixed-ksg",
+        "infoplane.estimators.neighbors:MixedKsg",
+        "pairs: continuous, discrete and mixed; labels of layers",
+        "information from nearest neighbours where values may repeat; discrete symbols are atoms",
+        "time n² d, n log n for two numbers; memory n d",
+        "W. Gao et al. 2017",
+    ),
+    Entry(
+        "ross",
+        "infoplane.estimators.neighbors:Ross",
+        "pairs: continuous with discrete; labels of layers",
+        "information of coordinates and a label from neighbours within the label",
+        "time n² d, n log n for one number; memory n d",
+        "Ross 2014",
+    ),
+    Entry(
+        "kl",
+        "infoplane.estimators.kozachenko:Kl",
+        "pairs: continuous and mixed; labels of layers; entropies",
+        "differential entropy from nearest neighbours, information as a difference of entropies",
+        "time n log n in few dimensions, else n² d; memory n d",
+        "Kozachenko & Leonenko 1987; Berrett, Samworth & Yuan 2019",
+    ),
+    Entry(
+        "gaussian",
+        "infoplane.estimators.gaussian:Gaussian",
+        "pairs: continuous and mixed; labels of layers; entropies",
+        "information of the Gaussian with the same covariance: the linear part",
+        "time n d² + d³, memory n d",
+        "Cover & Thomas 2006; Misra, Singh & Demchuk 2005; Ledoit & Wolf 2004",
+    ),
+    Entry(
+        "copula",
+        "infoplane.estimators.copula:Copula",
+        "pairs: continuous and mixed; labels of layers",
+        "information after every coordinate has been made Gaussian by its ranks",
+        "time n d log n and that of the estimator on the ranks; memory n d",
+        "Ma & Sun 2011; Ince et al. 2017",
+    ),
+    Entry(
+        "sliced",
+        "infoplane.estimators.sliced:Sliced",
+        "pairs: continuous and mixed; labels of layers",
+        "mean information of one-dimensional projections: a quantity of its own, below the information",
+        "time slices n log n, memory n d",
+        "Goldfeld & Greenewald 2021",
+    ),
 )
 
 
 def __getattr__(name: str) -> Any:
+    if name == "extrapolate":
+        return _load("infoplane.estimators.uncertainty:extrapolate")
     for entry in TABLE:
         if entry.path.endswith(f":{name}"):
             return _load(entry.path)
@@ -184,7 +276,10 @@ def build_all(specs: EstimatorLike, **params: Any) -> dict[str, LayerEstimator]:
     named: dict[str, LayerEstimator] = {}
     for estimator in built:
         if not isinstance(estimator, LayerEstimator):
-            raise InputError(f"estimator '{estimator.name}' measures arrays, not layers; see list_estimators()")
+            raise InputError(
+                f"estimator '{estimator.name}' measures pairs of arrays that are both continuous or both discrete, not "
+                "layers; for what a layer says of its label use ross, mixed-ksg or kl"
+            )
         label = _label(estimator, [other for other in built if other.name == estimator.name])
         if label in named:
             raise InputError(f"estimator '{label}' is asked for twice")
@@ -234,10 +329,11 @@ def entropy(x: Any, estimator: EstimatorLike = "exact", **params: Any) -> Estima
     """Estimate the entropy of the rows of an array, in bits.
 
     For estimators that quantise it is the entropy of the cells, H(T); for those that add noise it is the
-    differential entropy of the noisy rows, h(T + Z), which may be negative.
+    differential entropy of the noisy rows, h(T + Z), which may be negative; ``kl`` and ``gaussian`` give the
+    differential entropy of the rows as they are.
 
     Args:
-        x: shape (sample, dim) or (sample,): numbers; with ``exact`` also booleans and strings.
+        x: shape (sample, dim) or (sample,): numbers; with ``exact`` and ``plugin`` also booleans and strings.
         estimator: name of an estimator, or an instance. The default counts equal rows: right for discrete
             data; on continuous data it gives log2 N and the flag ``saturated``.
         params: parameters of the estimator.
@@ -251,8 +347,13 @@ def entropy(x: Any, estimator: EstimatorLike = "exact", **params: Any) -> Estima
         1.5
     """
     built = build(estimator, **params)
+    if not isinstance(built, GivesEntropy):
+        raise InputError(
+            f"estimator '{built.name}' gives no entropy; expected one of binning, exact, plugin, kde, noisy, kl, "
+            "gaussian"
+        )
     if not isinstance(built, EntropyEstimator):
-        raise InputError(f"estimator '{built.name}' gives no entropy; expected one of binning, exact, kde, noisy")
+        return built.entropy(x)
     array = to_numpy(x, "x")
     if built.name == "exact" and array.ndim and is_discrete(array):
         array = as_labels(array, "x", len(array)).astype(float)

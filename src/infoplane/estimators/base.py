@@ -43,7 +43,8 @@ class Estimate:
         lower: a bound below the true value under the stated noise model, else None.
         upper: a bound above the true value under the stated noise model, else None.
         null: the estimate on shuffled data, where it was asked for.
-        kind: what ``bits`` is: "estimate", a "lower" or "upper" bound, or "renyi", which is not Shannon information.
+        kind: what ``bits`` is: "estimate", a "lower" or "upper" bound, or "renyi" or "sliced", which are not
+            Shannon information.
         n: number of samples.
         dims: number of coordinates of each variable.
         flags: bare names of what makes the number suspect (``infoplane explain FLAG``).
@@ -285,6 +286,15 @@ class EntropyEstimator(LayerEstimator):
             key: None if getattr(given, key) is None else getattr(given, key) + offset for key in ("lower", "upper")
         }
         return dataclasses.replace(given, bits=given.bits + offset, **moved)
+
+
+@typing.runtime_checkable
+class GivesEntropy(typing.Protocol):
+    """Any estimator that gives an entropy of the rows of an array."""
+
+    def entropy(self, x: Any) -> Estimate:
+        """Return the entropy of the rows of x in bits; see `infoplane.entropy`."""
+        ...
 
 
 class SharedPass(abc.ABC):

@@ -10,11 +10,13 @@ EXPLANATIONS: dict[str, str] = {
     ),
     "constant": (
         "Every sample has the same activations, so the layer carries no information: I(X;T) = I(T;Y) = 0. Look for "
-        "dead units, a learning rate that is too large, or a layer that is not connected."
+        "dead units, a learning rate that is too large, or a layer that is not connected. Of a pair of variables: one "
+        "of them has a single value."
     ),
     "ties": (
         "Some samples have exactly equal values although the data are taken as continuous. Neighbour distances are 0 "
-        "there. Data on a grid are better treated as discrete; saturated activations are better binned."
+        "there. Data on a grid are better treated as discrete; saturated activations are better binned; where some "
+        "values repeat and others do not, use mixed-ksg."
     ),
     "clipped": (
         "Values lie outside the range of fixed bins and were put into the outer ones. What they differ in is lost, "

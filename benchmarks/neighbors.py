@@ -1,0 +1,156 @@
+"""How fast the estimators from nearest neighbours are, as ratios measured in one run.
+
+    python benchmarks/neighbors.py            # 10 000 samples, about two minutes
+    python benchmarks/neighbors.py --large    # also 50 000 samples of 5 x 5: minutes more
+
+Peers: scikit-learn as it is installed; two short versions of our own of what libraries do in several dimensions,
+k-d trees with radius counts (SciPy's with all cores, scikit-learn's as NPEET uses them); and the two bare matrix
+products of all pairs of samples. Times are wall times, best of several. All numbers in nats.
+"""
+
+import argparse
+import math
+import resource
+import time
+import tracemalloc
+from functools import partial
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.special import digamma
+
+import infoplane as ip
+from infoplane.estimators import build
+from infoplane.estimators.pair import as_variable
+
+
+def normal_pair(n, dims, rho, seed=0):
+    """Jointly normal variables with correlation rho in each coordinate, of variance 1."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, dims))
+    return x, rho * x + math.sqrt(1 - rho**2) * rng.standard_normal((n, dims))
+
+
+def best(function, repeats):
+    """Shortest wall time of several calls in seconds, and the value."""
+    value, shortest = None, np.inf
+    for _ in range(repeats):
+        start = time.perf_counter()
+        value = function()
+        shortest = min(shortest, time.perf_counter() - start)
+    return shortest, value
+
+
+def ours(x, y, name="ksg1", **params):
+    """Our estimate in nats."""
+    return ip.mutual_information(x, y, name, **params).bits * math.log(2)
+
+
+def scipy_trees(x, y, k=3):
+    """Trees of SciPy: query of the joint space, radius counts in each, on all cores."""
+    joint = np.hstack([x, y])
+    radius = np.nextafter(cKDTree(joint).query(joint, k + 1, p=np.inf, workers=-1)[0][:, -1], 0)
+    counts = [cKDTree(part).query_ball_point(part, radius, p=np.inf, return_length=True, workers=-1) for part in (x, y)]
+    return digamma(k) + digamma(len(x)) - np.mean(digamma(counts[0]) + digamma(counts[1]))
+
+
+def sklearn_trees(x, y, k=3):
+    """The same with the trees of scikit-learn, on one core."""
+    from sklearn.neighbors import KDTree
+
+    joint = np.hstack([x, y])
+    radius = np.nextafter(KDTree(joint, metric="chebyshev").query(joint, k + 1)[0][:, -1], 0)
+    counts = [KDTree(part, metric="chebyshev").query_radius(part, radius, count_only=True) for part in (x, y)]
+    return digamma(k) + digamma(len(x)) - np.mean(digamma(counts[0]) + digamma(counts[1]))
+
+
+def against_sklearn(n):
+    """Two numbers: scikit-learn's own function."""
+    from sklearn.feature_selection import mutual_info_regression
+
+    x, y = normal_pair(n, 1, 0.8)
+    theirs, other = best(lambda: mutual_info_regression(x, y[:, 0], n_neighbors=3, random_state=0)[0], 5)
+    wall, value = best(partial(ours, x, y), 10)
+    print(
+        f"1 x 1, {n}: scikit-learn {theirs * 1e3:.0f} ms ({other:.6f}), ours {wall * 1e3:.1f} ms ({value:.6f}): "
+        f"{theirs / wall:.1f}x (target 1x)"
+    )
+
+
+def against_trees(n, dims):
+    """Several coordinates: trees with radius counts."""
+    x, y = normal_pair(n, dims, 0.6)
+    x, y = (part / np.sqrt(part.var(axis=0).mean()) for part in (x, y))
+    wall, value = best(partial(ours, x, y), 7)
+    peers = {"SciPy trees": scipy_trees, "scikit-learn trees": sklearn_trees}
+    times = {name: best(partial(peer, x, y), 2) for name, peer in peers.items()}
+    words = ", ".join(f"{name} {spent:.2f} s ({other:.6f})" for name, (spent, other) in times.items())
+    ratio = min(spent for spent, _ in times.values()) / wall
+    print(f"{dims} x {dims}, {n}: {words}, ours {wall:.3f} s ({value:.6f}): {ratio:.1f}x the best (target 2x at 5 x 5)")
+
+
+def bare_products(x, y, dtype):
+    """All inner products within x and within y."""
+    a, b = x.astype(dtype), y.astype(dtype)
+    return a @ a.T, b @ b.T
+
+
+def against_products(n, dims):
+    """Many coordinates: the two bare products of all pairs."""
+    x, y = normal_pair(n, dims, 0.3)
+    bare = {name: best(partial(bare_products, x, y, name), 3)[0] for name in ("float32", "float64")}
+    for norm in ("max", "euclidean"):
+        wall, value = best(partial(ours, x, y, norm=norm), 3)
+        tracemalloc.start()
+        ours(x, y, norm=norm)
+        peak = tracemalloc.get_traced_memory()[1] / 2**20
+        tracemalloc.stop()
+        print(
+            f"{dims} x {dims}, {n}, {norm} norm ({value:.4f}): {wall:.2f} s, {wall / bare['float64']:.1f}x the float64 "
+            f"products ({bare['float64']:.2f} s), {wall / bare['float32']:.1f}x the float32 ones "
+            f"({bare['float32']:.2f} s) (target at most 4x), peak {peak:.0f} MB (target 300)"
+        )
+
+
+def null_of_shuffles(n, dims, name, shuffles=100):
+    """A null of shuffles against one estimate."""
+    rng = np.random.default_rng(0)
+    x, y = normal_pair(n, dims, 0.6)
+    x, y = as_variable(x, "x"), as_variable((y[:, 0] > 0).astype(int) if name == "ross" else y, "y")
+    estimator = build(name)
+    one, _ = best(partial(estimator.between, x, y), 5)
+    others = [y.take(rng.permutation(n)) for _ in range(shuffles)]
+    many, _ = best(partial(estimator.between_many, x, others), 1)
+    kind = f"{dims} x label" if name == "ross" else f"{dims} x {dims}"
+    print(
+        f"{name} {kind}, {n}: {shuffles} shuffles {many:.2f} s, one estimate {one:.3f} s: "
+        f"{many / one:.0f}x (target 40x)"
+    )
+
+
+def large():
+    """50 000 samples of 5 x 5, and the peak memory of the process."""
+    x, y = normal_pair(50_000, 5, 0.6)
+    wall, value = best(partial(ours, x, y), 1)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"5 x 5, 50 000: {wall:.1f} s ({value:.4f}), peak memory of this process {peak:.2f} GiB (target 1)")
+
+
+def main():
+    """Run the parts and print the ratios."""
+    parser = argparse.ArgumentParser(description="Speed of the estimators from nearest neighbours.")
+    parser.add_argument("--large", action="store_true", help="50 000 samples of 5 x 5 first")
+    parser.add_argument("--n", type=int, default=10_000, help="samples")
+    arguments = parser.parse_args()
+    if arguments.large:
+        large()
+    against_sklearn(arguments.n)
+    for dims in (2, 3, 5):
+        against_trees(arguments.n, dims)
+    against_products(arguments.n, 50)
+    for dims, name in ((1, "ksg1"), (5, "ksg1"), (5, "ross")):
+        null_of_shuffles(arguments.n, dims, name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The command that measures arrays in files: estimate."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infoplane.cli.app import app, fail
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from infoplane.estimators import Estimate
+
+
+@app.command()
+def estimate(
+    x: Annotated[Path, typer.Option("--x", metavar="FILE", help="One variable: .npy or .csv, a row for each sample.")],
+    y: Annotated[Path, typer.Option("--y", metavar="FILE", help="The other variable, its samples in the same order.")],
+    estimator: Annotated[str | None, typer.Option(metavar="NAME", help="See infoplane list.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the estimator, e.g. k=5.")
+    ] = None,
+    uncertainty: Annotated[bool, typer.Option("--uncertainty", help="Give a standard error and an interval.")] = False,
+    null: Annotated[int, typer.Option(metavar="N", min=0, help="Compare with N shuffles of the samples of y.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+) -> None:
+    """Estimate the mutual information of two arrays in files.
+
+    Integers, booleans and words are symbols, other numbers are coordinates.
+
+    Example: infoplane estimate --x x.npy --y y.npy --estimator ksg1 --set k=5 --uncertainty --null 100
+    """
+    from infoplane.cli.arrays import read_array
+    from infoplane.estimators import estimator_class
+    from infoplane.estimators.mutual import mutual_information
+    from infoplane.runs.config import parse_assignment
+
+    arrays = {"x": read_array(x), "y": read_array(y)}
+    if estimator is None:
+        fail(_which_estimator(**arrays))
+    params: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])
+    for name, path in (("x", x), ("y", y)):
+        typer.echo(f"{name}: {path}, {_describe(arrays[name])}")
+    built = estimator_class(estimator).with_params(params)
+    found = mutual_information(**arrays, estimator=built, seed=seed, uncertainty=uncertainty, null=null)
+    for line in estimate_lines(found, null):
+        typer.echo(line)
+
+
+def estimate_lines(found: "Estimate", n_shuffles: int = 0) -> list[str]:
+    """Say an estimate in lines: bits, interval, null, each flag with its explanation, the reason."""
+    from infoplane.estimators.flags import explain
+
+    what = {"lower": " (a lower bound)", "upper": " (an upper bound)"}.get(found.kind, "")
+    lines = [f"I(X;Y) = {found.bits:.4f} bits{what} by {found.estimator}"]
+    if found.std_error is not None:
+        lines.append(f"standard error: {found.std_error:.4f} bits")
+    if found.interval is not None:
+        lines.append(f"95 % interval: {found.interval[0]:.4f} to {found.interval[1]:.4f} bits")
+    if found.null is not None:
+        null = found.null
+        lines.append(f"{n_shuffles} shuffles of y: {null.mean:.4f} ± {null.sd:.4f} bits, p = {null.p:.3g}")
+    lines += [f"flag {flag}: {explain(flag).partition('. ')[0].rstrip('.')}." for flag in sorted(found.flags)]
+    if found.reason:
+        lines.append(f"reason: {found.reason}")
+    return lines
+
+
+def _describe(array: "np.ndarray") -> str:
+    from infoplane._arrays import is_discrete
+
+    columns = array.shape[1] if array.ndim > 1 else 1
+    kind = "discrete" if is_discrete(array) else "continuous"
+    return f"{len(array) if array.ndim else 0} rows × {columns} column{'s' if columns > 1 else ''}, {kind}"
+
+
+def _which_estimator(x: "np.ndarray", y: "np.ndarray") -> str:
+    """Name the estimators that fit the kinds of two variables."""
+    from infoplane.estimators import list_estimators
+    from infoplane.estimators.pair import as_variable, kind_of_pair
+
+    kind = kind_of_pair(as_variable(x, "x"), as_variable(y, "y"))
+    fitting = [entry.name for entry in list_estimators() if kind in _kinds(entry.name)]
+    words = {"mixed": "one of x and y is discrete, one continuous"}.get(kind, f"x and y are {kind}")
+    return f"no estimator is named and {words}: add --estimator with one of {', '.join(fitting)}"
+
+
+def _kinds(name: str) -> tuple[str, ...]:
+    """Return the kinds of pairs that an estimator measures; none where it measures layers only."""
+    from infoplane.estimators import estimator_class
+
+    return getattr(estimator_class(name), "kinds", ())

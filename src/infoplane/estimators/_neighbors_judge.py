@@ -1,0 +1,117 @@
+"""What makes an estimate from nearest neighbours suspect, with the amounts."""
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+from scipy.special import digamma
+
+from infoplane.estimators._neighbors_space import AnySpace, Labels, Space
+from infoplane.estimators._neighbors_sweep import Found
+from infoplane.estimators.base import SATURATION_MARGIN
+from infoplane.estimators.pair import PairValue
+
+LN2 = math.log(2.0)
+
+TIES_SHARE = 0.01
+"""Share of samples with copies or shared distances above which the flag ``ties`` is raised."""
+
+CEILING_SHARE = 0.7
+"""Share of the largest possible value above which ``ceiling`` is raised: on strongly dependent data the estimate
+stops growing at about three quarters of it."""
+
+FILLED = 4.0
+"""``high-dimension`` is raised where N < k·4^d with d the intrinsic dimension: then the k neighbours lie in a ball
+that spans more than a quarter of the data in every direction, and the density is not constant within it."""
+
+
+def mean_digamma(counts: Int[np.ndarray, " sample"]) -> float:
+    """Mean of ψ over whole numbers, the same for every order of the samples."""
+    times = np.bincount(counts)
+    present = np.flatnonzero(times)
+    return math.fsum(times[present] * digamma(present)) / len(counts)
+
+
+def intrinsic_dimension(distances: Float[np.ndarray, "sample k"]) -> float:
+    """Dimension of the data by maximum likelihood from the distances to k neighbours; NaN for k = 1.
+
+    1/d = mean of ln(r_k/r_j) over samples and j < k (Levina and Bickel 2004, pooled over samples as MacKay and
+    Ghahramani 2005 propose). Samples with copies, or with fewer than k neighbours, do not take part.
+    """
+    whole = distances[(distances[:, 0] > 0) & np.isfinite(distances[:, -1])]
+    if distances.shape[1] < 2 or not len(whole):
+        return math.nan
+    mean = float(np.log(whole[:, -1:] / whole[:, :-1]).mean())
+    return 1 / mean if mean > 0 else math.inf
+
+
+def judged(bits: float, spaces: tuple[AnySpace, ...], found: Found, k: int, dropped: int = 0) -> PairValue:
+    """Return the value of a pair with its flags and reasons.
+
+    Args:
+        bits: the estimate.
+        spaces: the two variables.
+        found: their neighbours.
+        k: number of neighbours.
+        dropped: samples left out since no other has their symbol.
+    """
+    labels = next((space for space in spaces if isinstance(space, Labels)), None)
+    if all(isinstance(space, Labels) for space in spaces):
+        words = _saturated(bits, spaces[0].n)
+        return PairValue(bits, frozenset({"saturated"} if words else ()), words)
+    notes = {
+        "ties": _ties(spaces, found, k),
+        "small-class": "" if labels is None else small_classes(labels, k, dropped),
+        "ceiling": _ceiling(bits, spaces[0].n, k) if labels is None else "",
+        "saturated": _saturated(bits, spaces[0].n),
+        "high-dimension": _high_dimension(found, k, _n_around(spaces, labels)),
+    }
+    raised = {flag: words for flag, words in notes.items() if words}
+    return PairValue(bits, frozenset(raised), "; ".join(raised.values()))
+
+
+def _ties(spaces: tuple[AnySpace, ...], found: Found, k: int) -> str:
+    """Say how many samples have copies in a variable, or a k-th neighbour at the distance of the next."""
+    wanted = np.isfinite(found.distances).sum(axis=1)
+    tied = found.within > np.minimum(wanted, k)
+    for space in spaces:
+        if isinstance(space, Space):
+            tied = tied | (space.others > 0)
+    share = float(tied.mean())
+    if share <= TIES_SHARE:
+        return ""
+    return f"{share:.0%} of the samples equal another one in x or y, or share their neighbour's distance with others"
+
+
+def small_classes(labels: Labels, k: int, dropped: int) -> str:
+    """Say how many classes have too few samples for k neighbours, or nothing."""
+    counts = np.bincount(labels.codes)
+    small = int(((counts > 0) & (counts <= k)).sum())
+    parts = [f"{small} classes have at most k = {k} samples and use fewer neighbours"] if small else []
+    parts += [f"{dropped} samples left out: the only ones of their class"] if dropped else []
+    return "; ".join(parts)
+
+
+def _ceiling(bits: float, n: int, k: int) -> str:
+    """Say so where the value is near ψ(N) − ψ(k), which continuous data cannot exceed."""
+    ceiling = float(digamma(n) - digamma(k)) / LN2
+    if bits <= CEILING_SHARE * ceiling:
+        return ""
+    return f"{bits:.1f} of at most {ceiling:.1f} bits that {n} samples can show with k = {k}"
+
+
+def _saturated(bits: float, n: int) -> str:
+    cap = math.log2(n)
+    return f"{bits:.1f} of {cap:.1f}: says N, not the data" if bits > cap - SATURATION_MARGIN else ""
+
+
+def _n_around(spaces: tuple[AnySpace, ...], labels: Labels | None) -> float:
+    """Number of samples among which a sample's neighbours are sought, on average."""
+    return float(spaces[0].n) if labels is None else float(labels.others.mean()) + 1
+
+
+def _high_dimension(found: Found, k: int, n: float) -> str:
+    dimension = intrinsic_dimension(found.distances)
+    if not dimension > math.log(n / k) / math.log(FILLED):
+        return ""
+    return f"intrinsic dimension {dimension:.1f} is too high for {n:.0f} samples: {k}·4^d = {k * FILLED**dimension:.2g}"

@@ -1,0 +1,183 @@
+"""The spaces in which neighbours are sought: exact distances between samples, and counts along a line."""
+
+import dataclasses
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from infoplane.estimators.pair import Variable
+from infoplane.estimators.rows import row_codes
+
+NORMS = ("max", "euclidean")
+"""Norms inside the space of one variable; the joint distance is always the larger of the two."""
+
+_ROUNDING = 1e-15
+"""Relative error of a sum of two numbers, with room; only decides which comparisons are made one by one."""
+
+
+class Line(NamedTuple):
+    """The distinct values of a variable of one coordinate, ascending, and how many samples lie below each."""
+
+    values: Float[np.ndarray, " distinct"]
+    below: Int[np.ndarray, " distinct+1"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Space:
+    """Continuous samples as points.
+
+    Distances are measured on the coordinates as they were given, moved to a sample's position (which is exact
+    on grids) and multiplied by ``scale`` at the end: samples at equal distance stay at equal distance, and a
+    factor on the data changes nothing beyond rounding.
+
+    Attributes:
+        points: the coordinates, centred.
+        scale: 1 / pooled standard deviation of the coordinates.
+        norm: one of `NORMS`.
+    """
+
+    points: Float[np.ndarray, "sample dim"]
+    scale: float
+    norm: str = "max"
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.points)
+
+    @property
+    def dims(self) -> int:
+        """Number of coordinates."""
+        return self.points.shape[1]
+
+    @cached_property
+    def unit_points(self) -> Float[np.ndarray, "sample dim"]:
+        """The coordinates in units of their standard deviation."""
+        return self.points * self.scale
+
+    def distance(self, first: Int[np.ndarray, " pair"], second: Int[np.ndarray, " pair"]) -> Float[np.ndarray, " pair"]:
+        """Exact distances of pairs of samples, in units of the standard deviation."""
+        difference = self.points[first] - self.points[second]
+        if self.dims == 1:
+            length = np.abs(difference[:, 0])
+        elif self.norm == "max":
+            length = np.abs(difference).max(axis=1)
+        else:
+            length = np.sqrt(np.einsum("pd,pd->p", difference, difference))
+        return length * self.scale
+
+    @cached_property
+    def line(self) -> Line:
+        """The sorted distinct values of the only coordinate."""
+        values, counts = np.unique(self.points[:, 0], return_counts=True)
+        return Line(values, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+
+    @cached_property
+    def codes(self) -> Int[np.ndarray, " sample"]:
+        """Numbers that are the same where the coordinates are, bit by bit."""
+        codes = self.points[:, 0] if self.dims == 1 else row_codes(self.points.T[None])[0]
+        return np.unique(codes, return_inverse=True)[1].reshape(-1)
+
+    @cached_property
+    def others(self) -> Int[np.ndarray, " sample"]:
+        """Number of other samples with exactly the coordinates of each sample."""
+        return np.bincount(self.codes)[self.codes] - 1
+
+    def count_on_line(self, radius: Float[np.ndarray, " sample"], *, closed: bool) -> Int[np.ndarray, " sample"]:
+        """Count the other samples nearer than ``radius`` (``closed``: or as near), for one coordinate, by sorting.
+
+        Between bounds that rounding cannot reach there are whole runs of the sorted values; the few values at
+        the edge are compared one by one.
+        """
+        values, below = self.line
+        order = np.argsort(self.points[:, 0])  # sorted questions are answered several times as fast
+        here, radius = self.points[order, 0], radius[order]
+        reach = radius / self.scale
+        slack = _ROUNDING * (np.abs(here) + reach)
+        inner_low = np.searchsorted(values, here - (reach - slack), "right")
+        inner_high = np.maximum(np.searchsorted(values, here + (reach - slack), "left"), inner_low)
+        outer_low = np.searchsorted(values, here - (reach + slack), "left")
+        outer_high = np.searchsorted(values, here + (reach + slack), "right")
+        counts = below[inner_high] - below[inner_low]
+        for start, stop in ((outer_low, inner_low), (inner_high, outer_high)):
+            rows, places = _ranges(start, stop)
+            near = np.abs(here[rows] - values[places]) * self.scale
+            hit = near <= radius[rows] if closed else near < radius[rows]
+            sizes = below[places + 1] - below[places]
+            counts += np.bincount(rows[hit], sizes[hit], minlength=self.n).astype(np.int64)
+        counts -= (radius > 0) | closed  # itself
+        placed = np.empty_like(counts)
+        placed[order] = counts
+        return placed
+
+
+def _ranges(start: Int[np.ndarray, " row"], stop: Int[np.ndarray, " row"]) -> tuple[np.ndarray, np.ndarray]:
+    """Write out the whole numbers from start to stop of each row: (row, number) for each."""
+    lengths = stop - start
+    rows = np.repeat(np.arange(len(start)), lengths)
+    first = np.cumsum(lengths) - lengths
+    return rows, np.arange(len(rows)) - np.repeat(first - start, lengths)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Labels:
+    """Discrete samples as points: equal symbols at distance 0, different ones infinitely far apart."""
+
+    codes: Int[np.ndarray, " sample"]
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.codes)
+
+    @property
+    def dims(self) -> int:
+        """0: an atom has no extent."""
+        return 0
+
+    @cached_property
+    def others(self) -> Int[np.ndarray, " sample"]:
+        """Number of other samples with the symbol of each sample."""
+        return np.bincount(self.codes)[self.codes] - 1
+
+    def distance(self, first: Int[np.ndarray, " pair"], second: Int[np.ndarray, " pair"]) -> Float[np.ndarray, " pair"]:
+        """0 where the symbols are equal, infinite elsewhere."""
+        return np.where(self.codes[first] == self.codes[second], 0.0, np.inf)
+
+
+AnySpace = Space | Labels
+
+
+def others_equal(spaces: tuple[AnySpace, ...]) -> Int[np.ndarray, " sample"]:
+    """Number of other samples that equal each sample in every space."""
+    if len(spaces) == 1 or not all(space.others.any() for space in spaces):
+        return spaces[0].others if len(spaces) == 1 else np.zeros(spaces[0].n, np.int64)
+    first, second = (space.codes for space in spaces)
+    return Labels(np.unique(first * (second.max() + 1) + second, return_inverse=True)[1].reshape(-1)).others
+
+
+def as_space(variable: Variable, norm: str = "max") -> AnySpace:
+    """Place a variable, which is not constant, in its space."""
+    if variable.discrete:
+        return Labels(variable.values[:, 0].astype(np.int64))
+    points, spread = centred(variable.values)
+    return Space(points, 1 / spread, norm)
+
+
+def centred(values: Float[np.ndarray, "sample dim"]) -> tuple[Float[np.ndarray, "sample dim"], float]:
+    """Move each coordinate to a middle sample, times a power of two; also return the pooled standard deviation.
+
+    A power of two and the position of a sample keep differences exact where they were, and nothing overflows.
+    """
+    points = np.ldexp(values, -power_of_two(values))
+    middle = len(points) // 2
+    points -= np.partition(points, middle, axis=0)[middle]
+    spread = float(np.sqrt(((points - points.mean(axis=0)) ** 2).mean()))
+    return points, spread
+
+
+def power_of_two(values: Float[np.ndarray, "sample dim"]) -> int:
+    """The exponent e for which all |values| are below 2^e."""
+    return int(np.frexp(np.abs(values).max())[1]) + 1

@@ -1,0 +1,73 @@
+"""Mutual information between two arrays, by name of the estimator."""
+
+from typing import Any
+
+import numpy as np
+
+from infoplane.errors import InputError
+from infoplane.estimators import build
+from infoplane.estimators.base import Estimate
+from infoplane.estimators.pair import SUITABLE, PairEstimator, as_variable, kind_of_pair, measure_pair
+
+
+def mutual_information(
+    x: Any,
+    y: Any,
+    estimator: Any,
+    *,
+    seed: Any = 0,
+    uncertainty: Any = False,
+    null: Any = 0,
+    **params: Any,
+) -> Estimate:
+    """Estimate the mutual information I(X;Y) between two arrays, in bits.
+
+    Integers, booleans and strings are symbols; floats are coordinates. To have integers taken as coordinates
+    convert them with ``.astype(float)``, and floats as symbols with ``.astype(int)``.
+
+    Args:
+        x: shape (sample,) or (sample, dim); several columns of symbols count as one joint symbol.
+        y: as x, with the same samples in the same order.
+        estimator: a name (`list_estimators`), an instance such as ``Ksg1(k=5)``, or a table with ``name``. Good
+            first choices: ``ksg1`` for two continuous variables, ``ross`` for a continuous and a discrete one,
+            ``plugin`` for two discrete ones, ``mixed-ksg`` where floats repeat.
+        seed: what the sub-samples and shuffles are drawn from; the estimate itself has no randomness.
+        uncertainty: also give ``std_error`` and a 95 % ``interval``.
+        null: number of shuffles of y for ``null``: mean, sd and p-value of the estimate without dependence.
+        params: parameters of the estimator, for example ``k=5``.
+
+    Returns:
+        An `Estimate`. The value is raw, so it may be slightly negative; read ``flags`` and ``reason``.
+
+    Raises:
+        InputError: for arrays, parameters or kinds of data that cannot be used; names them and the remedy.
+
+    Example:
+        >>> import infoplane as ip
+        >>> ip.mutual_information([1, 2, 3, 4], ["a", "a", "b", "b"], "plugin").bits
+        1.0
+    """
+    _check(seed, uncertainty, null)
+    first, second = as_variable(x, "x"), as_variable(y, "y")
+    built = build(estimator, **params)
+    if not isinstance(built, PairEstimator):
+        suitable = ", ".join(SUITABLE[kind_of_pair(first, second)])
+        raise InputError(
+            f"estimator '{built.name}' measures layers (infoplane.layer_information), not pairs; for this pair use "
+            f"one of {suitable}"
+        )
+    estimate = measure_pair(built, first, second)
+    if uncertainty or null:
+        from infoplane.estimators.uncertainty import with_uncertainty
+
+        estimate = with_uncertainty(built, first, second, estimate, seed=seed, uncertainty=uncertainty, null=null)
+    return estimate
+
+
+def _check(seed: Any, uncertainty: Any, null: Any) -> None:
+    """Refuse what is not a seed, a yes or no, or a number of shuffles."""
+    for name, value in (("seed", seed), ("null", null)):
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
+            raise InputError(f"{name} is {value!r}; expected a whole number, 0 or more")
+    if not isinstance(uncertainty, bool | np.bool_):
+        raise InputError(f"uncertainty is {uncertainty!r}; expected True or False")

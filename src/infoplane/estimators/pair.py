@@ -1,0 +1,239 @@
+"""Information between two variables: what such an estimator takes, gives and shares with layers."""
+
+import abc
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from infoplane._arrays import as_labels, as_samples, is_discrete, to_numpy
+from infoplane.errors import InputError
+from infoplane.estimators.base import Estimate, Estimator, LayerEstimator, Layers, LayerValues, Values
+
+SUITABLE = {
+    "continuous": ("ksg1", "ksg2", "mixed-ksg", "kl"),
+    "discrete": ("plugin", "mixed-ksg"),
+    "mixed": ("ross", "mixed-ksg", "kl"),
+}
+"""Names of estimators that error texts recommend for each kind of pair, the first choice first."""
+
+_SHOWN = 5
+"""How many rows an error text names."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Variable:
+    """One variable, checked: coordinates of its samples, or the symbol of each sample.
+
+    Attributes:
+        values: continuous: float64 coordinates as they were given; discrete: int64 codes 0…C−1 in one column,
+            several columns having become one joint symbol.
+        discrete: whether the values are symbols.
+        columns: number of columns that were given; 0 stands for as many as ``values`` has.
+    """
+
+    values: Num[np.ndarray, "sample dim"]
+    discrete: bool
+    columns: int = 0
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.values)
+
+    @property
+    def dims(self) -> int:
+        """Number of coordinates that were given."""
+        return self.columns or self.values.shape[1]
+
+    def take(self, rows: Any) -> "Variable":
+        """Return the samples of these rows (indices or a mask); codes keep their numbers."""
+        return dataclasses.replace(self, values=self.values[rows])
+
+    @property
+    def constant(self) -> bool:
+        """Whether all samples are equal."""
+        return bool((self.values == self.values[:1]).all())
+
+
+def as_variable(value: Any, argument: str) -> Variable:
+    """Check one variable of a pair: integers, booleans and strings are symbols, floats are coordinates.
+
+    Args:
+        value: shape (sample,) or (sample, dim): list, NumPy, JAX or torch array; it is never changed.
+        argument: what the caller calls it, for the error text.
+
+    Raises:
+        InputError: for NaN or infinite values (says how many and where), fewer than 2 rows, shapes other than
+            (sample,) and (sample, dim), objects, complex numbers and masked arrays.
+    """
+    array = to_numpy(value, argument)
+    if array.ndim not in (1, 2) or 0 in array.shape[1:]:
+        raise InputError(
+            f"{argument} has shape {array.shape}; expected (sample,) or (sample, dim); "
+            "flatten each sample's values into one row"
+        )
+    if len(array) < 2:
+        raise InputError(f"{argument} has shape {array.shape}; expected at least 2 rows, one for each sample")
+    columns = array.shape[1] if array.ndim == 2 else 1
+    if is_discrete(array):
+        return Variable(as_labels(array, argument, len(array))[:, None], True, columns)
+    samples = as_samples(array, argument).astype(np.float64)
+    _check_finite(samples, argument)
+    return Variable(samples, False)
+
+
+def _check_finite(samples: Float[np.ndarray, "sample dim"], argument: str) -> None:
+    """Refuse NaN and infinite values, saying how many there are and in which rows."""
+    bad = ~np.isfinite(samples)
+    if not bad.any():
+        return
+    rows = np.flatnonzero(bad.any(axis=1))
+    shown = ", ".join(str(row) for row in rows[:_SHOWN]) + (", …" if len(rows) > _SHOWN else "")
+    raise InputError(
+        f"{argument} holds {int(bad.sum())} values that are NaN or infinite, in {len(rows)} of {len(samples)} rows "
+        f"({shown}); drop these rows from both variables"
+    )
+
+
+def kind_of_pair(x: Variable, y: Variable) -> str:
+    """Say whether a pair is "continuous", "discrete" or "mixed" (one of each)."""
+    if x.discrete != y.discrete:
+        return "mixed"
+    return "discrete" if x.discrete else "continuous"
+
+
+@dataclasses.dataclass(frozen=True)
+class PairValue:
+    """What an estimator gives for one pair, before it becomes an `Estimate`; fields as there."""
+
+    bits: float
+    flags: frozenset[str] = frozenset()
+    reason: str = ""
+    lower: float | None = None
+    upper: float | None = None
+    std_error: float | None = None
+    kind: str = "estimate"
+
+
+def nothing_to_tell(x: Variable, y: Variable) -> PairValue | None:
+    """Return 0 bits with the flag ``constant`` where a variable has one value only, else None."""
+    names = [name for name, variable in (("x", x), ("y", y)) if variable.constant]
+    if not names:
+        return None
+    return PairValue(0.0, frozenset({"constant"}), f"all {x.n} rows of {' and of '.join(names)} are equal")
+
+
+class PairEstimator(Estimator):
+    """Measures I(X;Y) between two variables whose rows answer to each other.
+
+    Attributes:
+        kinds: which pairs it measures: "continuous", "discrete", "mixed".
+    """
+
+    kinds: ClassVar[tuple[str, ...]]
+
+    @abc.abstractmethod
+    def between(self, x: Variable, y: Variable) -> PairValue:
+        """Return I(X;Y) of checked variables of equal length and of a kind in ``kinds``."""
+
+    def between_many(self, x: Variable, ys: Sequence[Variable]) -> list[float]:
+        """Return I(X;Y) in bits for each of several Y beside the same X: what a permutation null asks for."""
+        return [self.between(x, y).bits for y in ys]
+
+    def __call__(self, x: Any, y: Any) -> Estimate:
+        """Estimate I(X;Y) in bits; see `infoplane.mutual_information`."""
+        return measure_pair(self, as_variable(x, "x"), as_variable(y, "y"))
+
+
+class LabelEstimator(PairEstimator, LayerEstimator):
+    """A pair estimator for "mixed" pairs, which therefore gives I(T;Y) of a layer T and its labels Y.
+
+    I(X;T) it cannot give: a layer with continuous activations and no noise tells everything about its input,
+    so that information is infinite or log2 N, and the number is NaN with the reason.
+    """
+
+    def measure(self, layers: Layers) -> LayerValues:
+        """Return I(T;Y) of every layer of the batch, and NaN with a reason for I(X;T)."""
+        judged = [_judge_input(layers, index) for index in range(layers.n_layers)]
+        if layers.labels is None:
+            return LayerValues(_values(judged), None)
+        labels = Variable(layers.labels.astype(np.int64)[:, None], True)
+        measured = [
+            # A layer that is constant or not finite answers the same for both quantities.
+            known if known.flags else self.between(Variable(layers.host[index].T.astype(np.float64), False), labels)
+            for index, known in enumerate(judged)
+        ]
+        return LayerValues(_values(judged), _values(measured))
+
+
+def _judge_input(layers: Layers, index: int) -> PairValue:
+    """I(X;T) of one layer without a noise model: NaN, or 0 where the layer is constant."""
+    if not layers.finite[index]:
+        return PairValue(np.nan, frozenset({"non-finite"}), layers.non_finite_reason(index))
+    if (layers.host[index] == layers.host[index][:, :1]).all():
+        return PairValue(0.0, frozenset({"constant"}), "every sample has the same activations")
+    return PairValue(
+        np.nan,
+        reason="I(X;T) of a layer without noise is infinite, or log2 N over N inputs; "
+        "use binning, kde or noisy, which name their noise",
+    )
+
+
+def _values(found: list[PairValue]) -> Values:
+    """Put the values of a batch side by side."""
+
+    def together(field: str) -> Float[np.ndarray, " batch"] | None:
+        numbers = [getattr(value, field) for value in found]
+        if all(number is None for number in numbers):
+            return None
+        return np.array([np.nan if number is None else number for number in numbers], np.float64)
+
+    return Values(
+        bits=np.array([value.bits for value in found], np.float64),
+        flags=tuple(value.flags for value in found),
+        reasons=tuple(value.reason for value in found),
+        lower=together("lower"),
+        upper=together("upper"),
+        std_error=together("std_error"),
+        kind=next((value.kind for value in found if value.kind != "estimate"), "estimate"),
+    )
+
+
+def check_pair(estimator: PairEstimator, x: Variable, y: Variable) -> None:
+    """Refuse variables of unequal length, and kinds that the estimator does not measure.
+
+    Raises:
+        InputError: names the lengths, or the estimators for this kind of pair.
+    """
+    if x.n != y.n:
+        raise InputError(f"x has {x.n} rows and y has {y.n}; expected the same samples in the same order in both")
+    kind = kind_of_pair(x, y)
+    if kind not in estimator.kinds:
+        discrete = " and ".join(name for name, variable in (("x", x), ("y", y)) if variable.discrete) or "neither"
+        raise InputError(
+            f"estimator '{estimator.name}' measures {' or '.join(estimator.kinds)} pairs; {discrete} of x and y is "
+            f"discrete (integers, booleans or strings): use {', '.join(SUITABLE[kind])}, or convert with .astype(float)"
+        )
+
+
+def measure_pair(estimator: PairEstimator, x: Variable, y: Variable) -> Estimate:
+    """Check a pair against an estimator, measure it and take the time.
+
+    Raises:
+        InputError: as `check_pair`, and where the estimator's parameters do not fit the number of samples.
+    """
+    check_pair(estimator, x, y)
+    start = time.perf_counter()
+    value = estimator.between(x, y)
+    return Estimate(
+        **{field.name: getattr(value, field.name) for field in dataclasses.fields(value)},
+        n=x.n,
+        dims=(x.dims, y.dims),
+        estimator=estimator.name,
+        params=estimator.params,
+        seconds=time.perf_counter() - start,
+    )
