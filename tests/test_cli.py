@@ -18,7 +18,7 @@ from infoplane import cli
 from infoplane.runs.config import parse
 from infoplane.runs.store import Store
 
-COMMANDS = ["list", "run", "resume", "status", "plot", "export"]
+COMMANDS = ["list", "run", "resume", "status", "plot", "export", "diff"]
 SMALL = ["--members", "2", "--set", "train.epochs=12", "--set", "model.hidden=[4, 3]", "--set", "train.batch_size=1024"]
 LONG = ["run", "szt", "--members", "4", "--set", "train.batch_size=1024", "--set", "schedule.points=40", "--set"]
 PROGRAM = "from infoplane import cli; cli.progress.Progress.PLAIN_SECONDS = 0.0; cli.main()"
@@ -66,7 +66,17 @@ def test_help_ends_well_and_teaches(arguments):
 def test_help_of_run_shows_an_example_of_every_option_in_use():
     _, out, _ = infoplane("run", "--help")
     assert "Example: infoplane run szt --quick --set model.activation=relu" in " ".join(out.split())
-    for option in ("--quick", "--as", "--out", "--set", "--members"):
+    for option in (
+        "--quick",
+        "--as",
+        "--out",
+        "--set",
+        "--members",
+        "--sweep",
+        "--workers",
+        "--cluster",
+        "--force-new",
+    ):
         assert option in out
 
 
@@ -158,6 +168,60 @@ def test_a_damaged_result_is_refused_in_one_line(finished, tmp_path):
         assert code == 2
         assert err.count("\n") == 1
         assert "results.nc: content differs from what was written" in err
+
+
+def test_a_run_that_is_damaged_says_so_and_is_made_whole(finished, tmp_path, without_figures):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    piece = min((folder / "pieces").iterdir())
+    piece.write_bytes(piece.read_bytes()[:-100])
+    code, _, err = infoplane("resume", folder)
+    assert code == 0
+    assert f"{piece}: content differs from what was written (SHA-256); dropped, its task is computed again\n" in err
+    assert ip.load(folder).identical(ip.load(finished[0]))
+
+
+def test_resume_with_a_changed_key_is_refused_and_force_new_starts_beside(finished, tmp_path, without_figures):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    code, _, err = infoplane("resume", folder, "--set", "train.epochs=5")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "train.epochs: 12 → 5; undo that, or start a new run beside it with --force-new" in err
+    code, out, _ = infoplane("resume", folder, "--set", "train.epochs=5", "--force-new")
+    assert code == 0
+    assert f"{tmp_path / 'run-2'}: results.nc" in out
+    assert ip.load(tmp_path / "run-2").sizes["epoch"] == 6
+    assert infoplane("resume", folder, "--set", "folder=3")[0] == 2  # an argument of the function, but no key
+
+
+def test_diff_names_what_differs(finished):
+    code, out, err = infoplane("diff", finished[0], finished[0])
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"no difference: the same configuration, and \d+ variables equal to the bit\n", out)
+
+
+def test_a_sweep_prints_a_table_for_each_combination(tmp_path, without_figures):
+    code, out, err = infoplane("run", "szt", *SMALL, "--sweep", "seed=0,1", "--out", tmp_path / "run")
+    assert code == 0, err
+    assert [line for line in out.splitlines() if line.startswith("seed = ")] == ["seed = 0", "seed = 1"]
+    assert len(re.findall("^layer  ", out, re.MULTILINE)) == 2
+    assert ip.load(tmp_path / "run").sizes["seed"] == 2
+
+
+def test_a_run_with_failed_parts_ends_with_1_and_says_why(tmp_path, without_figures, monkeypatch):
+    from infoplane.runs import worker
+
+    compute = worker.compute
+
+    def spoilt(task, *rest):
+        if task.number == 1:
+            raise ValueError("no luck")
+        return compute(task, *rest)
+
+    monkeypatch.setattr(worker, "compute", spoilt)
+    code, out, err = infoplane("run", "szt", *SMALL, "--set", "group_width=1", "--out", tmp_path / "run")
+    assert code == 1
+    assert "failed: member 1 from epoch 0 on, after 3 tries: ValueError: no luck" in out
+    assert "hidden1" in out
+    assert err.endswith("partial: 1 tasks failed; try them again with infoplane resume\n")
 
 
 def test_the_papers_variant_says_what_is_known_of_the_difference(tmp_path):

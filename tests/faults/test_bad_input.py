@@ -14,7 +14,7 @@ import pytest
 
 import infoplane as ip
 from infoplane import cli, files
-from infoplane.runs import engine, group
+from infoplane.runs import engine, task
 from infoplane.runs.config import parse
 from infoplane.runs.store import Store
 
@@ -131,7 +131,10 @@ def test_a_folder_that_is_already_a_run_is_refused_and_left_alone(here):
     before = (here / "run" / "run.json").read_bytes()
     code, err = infoplane("run", "szt", "--out", "run")
     assert code == 2
-    assert err == "infoplane: run: already a run; continue it with 'infoplane resume run' or give another --out\n"
+    assert err == (
+        "infoplane: run: already a run; continue it with 'infoplane resume run', start a new one beside it with "
+        "--force-new, or give another --out\n"
+    )
     assert (here / "run" / "run.json").read_bytes() == before
 
 
@@ -178,14 +181,14 @@ def disk_full_from(nth):
 
 @pytest.fixture
 def every_measurement_is_a_piece(monkeypatch):
-    monkeypatch.setattr(group, "FLUSH_SECONDS", -1.0)
+    monkeypatch.setattr(task, "FLUSH_SECONDS", -1.0)
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The result of a run on a disk with room for it, and how often it flushed."""
     with pytest.MonkeyPatch.context() as patch, disk_full_from(10**9) as count:
-        patch.setattr(group, "FLUSH_SECONDS", -1.0)
+        patch.setattr(task, "FLUSH_SECONDS", -1.0)
         ds = engine.run(parse(SMALL), tmp_path_factory.mktemp("whole") / "run")
     return ds, count[0]
 
@@ -220,15 +223,15 @@ def test_a_disk_full_while_a_result_is_written_again_leaves_the_one_before(tmp_p
         assert ip.load(folder).identical(ds)
 
 
-def test_a_piece_damaged_on_disk_is_computed_again_once_it_is_deleted(tmp_path, every_measurement_is_a_piece, whole):
-    folder = tmp_path / "run"
+def test_a_piece_damaged_on_disk_is_told_of_and_computed_again(tmp_path, every_measurement_is_a_piece, whole):
+    folder, told = tmp_path / "run", []
     engine.run(parse(SMALL), folder)
     path = folder / "pieces" / Store(folder).pieces(1)[1].file_name
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ip.StoreError, match=rf"{path.name}: content differs .*; delete it and resume"):
-        engine.resume(folder)
-    path.unlink()
-    assert engine.resume(folder).identical(whole[0])
+    assert engine.resume(folder, told.append).identical(whole[0])
+    (line,) = [event.text for event in told if hasattr(event, "text")]
+    assert line.startswith(f"{path}: ")
+    assert line.endswith("; dropped, its task is computed again")
 
 
 LIMITED = """

@@ -13,6 +13,7 @@ from infoplane.experiments.szt import SZT
 if TYPE_CHECKING:
     import xarray as xr
 
+    from infoplane.runs import pools
     from infoplane.runs.config import Config
     from infoplane.runs.engine import OnEvent
 
@@ -41,7 +42,7 @@ def configure(
     if (quick or as_paper) and not packaged:
         raise ConfigError("--quick and --as paper are variants of packaged experiments; set the keys instead")
     if isinstance(what, Config):
-        tree = what.model_dump(mode="json")
+        tree = what.tree()
     elif packaged:
         tree = EXPERIMENTS[str(what)].tree(quick=quick, as_paper=as_paper)
     elif str(what).endswith(".toml"):
@@ -68,9 +69,11 @@ def new_folder(name: str) -> Path:
 def run(
     experiment_or_config: "str | Path | Config",
     out: str | Path | None = None,
+    executor: "pools.Where" = None,
     *,
     quick: bool = False,
     as_paper: bool = False,
+    force_new: bool = False,
     on_event: "OnEvent | None" = None,
     **overrides: Any,
 ) -> "xr.Dataset":
@@ -80,14 +83,19 @@ def run(
         experiment_or_config: the name of a packaged experiment (``infoplane list``), the path of a TOML
             file, or a `Config`.
         out: the run's folder; a new one under ``runs/`` when it is not given.
+        executor: where tasks are computed: None in this process, a number of local worker processes, the
+            address of a Dask scheduler, or any `concurrent.futures.Executor`. The numbers do not depend on it.
         quick: the small version of a packaged experiment.
         as_paper: follow the paper's text where its public code differs.
-        on_event: called with the progress.
-        overrides: configuration keys, as ``members=8`` or ``train={"epochs": 1000}``.
+        force_new: where ``out`` already holds a run, start a new one beside it (``OUT-2``, …).
+        on_event: called with the progress, and with what is to be known.
+        overrides: configuration keys, as ``members=8`` or ``train={"epochs": 1000}``;
+            ``sweep={"model.activation": ["tanh", "relu"]}`` runs every combination of some values.
 
     Returns:
-        The result: ``information`` in bits by estimator, member, epoch, layer and variable;
-        ``attrs["folder"]`` says where it is kept.
+        The result: ``information`` in bits by estimator, member, epoch, layer and variable, with a sweep's keys
+        as further dimensions in front; ``attrs["folder"]`` says where it is kept, ``attrs["failed"]`` lists as
+        JSON what failed for good.
 
     Raises:
         ConfigError: for an unknown experiment or a key that is wrong; nothing is written.
@@ -97,42 +105,106 @@ def run(
     from infoplane.runs import engine
 
     config = configure(experiment_or_config, quick=quick, as_paper=as_paper, changes=overrides)
-    folder = Path(out) if out is not None else new_folder(config.name)
-    return _finish(engine.run(config, folder, on_event), folder)
+    folder = place(Path(out) if out is not None else new_folder(config.name), force_new=force_new)
+    return _finish(engine.run(config, folder, on_event, executor), folder)
 
 
-def resume(folder: str | Path, *, on_event: "OnEvent | None" = None) -> "xr.Dataset":
+def resume(
+    folder: str | Path,
+    executor: "pools.Where" = None,
+    *,
+    force_new: bool = False,
+    on_event: "OnEvent | None" = None,
+    **overrides: Any,
+) -> "xr.Dataset":
     """Go on with a run that was stopped, to the bit as if it had not been; see `run`.
 
+    What is damaged on disk is computed again. ``overrides`` are keys that must be what they were; with
+    ``force_new`` a new run with these keys starts beside the old one, which stays as it is.
+
     Raises:
-        StoreError: when the folder holds no run or is in use.
+        StoreError: when the folder holds no run or is in use, or when its configuration, data or a package is
+            another one than before; names each difference.
     """
     from infoplane.runs import engine
+    from infoplane.runs.store import Store
 
-    return _finish(engine.resume(Path(folder), on_event), Path(folder))
+    folder = Path(folder)
+    if force_new:
+        return run(Store.open(folder).config, folder, executor, force_new=True, on_event=on_event, **overrides)
+    return _finish(engine.resume(folder, on_event, executor, overrides), folder)
+
+
+def place(folder: Path, *, force_new: bool) -> Path:
+    """Return where a new run goes: beside the run that is already there when a new one is asked for."""
+    from infoplane.runs.store import Store
+
+    return Store.beside(folder) if force_new and (folder / "run.json").exists() else folder
 
 
 def _finish(ds: "xr.Dataset", folder: Path) -> "xr.Dataset":
-    from infoplane.experiments import summary
+    """Write the summary and the figures of a result, unless they stand there as they were written."""
     from infoplane.runs.store import Store
 
-    files.write_bytes(folder / "summary.csv", summary.to_csv(ds).encode(), Store(folder).record_file)
-    draw(ds, folder)
+    store = Store(folder)
+    digest = files.sha256(folder / "results.nc")
+    shown = [event for event in store.events() if event.get("event") == "shown"]
+    if not shown or shown[-1].get("sha256") != digest or not all(map(store.is_sound, shown[-1].get("files", [""]))):
+        files.write_bytes(folder / "summary.csv", _summary(ds).encode(), store.record_file)
+        paths = [folder / "summary.csv", *draw(ds, folder)]
+        names = [path.relative_to(folder).as_posix() for path in paths]
+        store.record("shown", sha256=digest, files=names)
     ds.attrs["folder"] = str(folder)
     return ds
 
 
+def _summary(ds: "xr.Dataset") -> str:
+    """Return the summary as comma-separated text; a sweep's values stand in columns in front."""
+    import csv
+    import io
+
+    from infoplane.experiments import summary
+    from infoplane.runs.combine import split
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for place, (labels, part) in enumerate(measured(split(ds))):
+        heading, *rows = csv.reader(io.StringIO(summary.to_csv(part)))
+        writer.writerows([[*labels, *heading]] if place == 0 else [])
+        writer.writerows([*map(str, labels.values()), *row] for row in rows)
+    return text.getvalue()
+
+
+def measured(parts: "list[tuple[dict[str, Any], xr.Dataset]]") -> "list[tuple[dict[str, Any], xr.Dataset]]":
+    """Return the combinations of a sweep of which anything was measured."""
+    return [(labels, part) for labels, part in parts if part.sizes["epoch"]]
+
+
 def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
-    """Draw the figures of a run into its folder and return their paths.
+    """Draw the figures of a run into its folder and return their paths; of a sweep a plane a combination.
 
     Raises:
         StoreError: when they cannot be written.
     """
+    from infoplane.runs.combine import is_sweep, split
     from infoplane.runs.store import Store
 
     experiment = EXPERIMENTS.get(ds.attrs["title"])
     files.make_folder(folder / "figures")
-    names = [*(experiment.figures if experiment else DEFAULT_FIGURES)]
+    names = ["plane"] if is_sweep(ds) else [*(experiment.figures if experiment else DEFAULT_FIGURES)]
     if ds.sizes["estimator"] > 1:
         names.append("planes")  # the others show the first estimator
-    return draw_figures(ds, names, folder / "figures", Store(folder).record_file)
+    record = Store(folder).record_file
+    if not is_sweep(ds):
+        return draw_figures(ds, names, folder / "figures", record)
+    return [
+        path
+        for labels, part in measured(split(ds))
+        for path in draw_figures(part, names, folder / "figures", record, _suffix(labels))
+    ]
+
+
+def _suffix(labels: Mapping[str, Any]) -> str:
+    """Return a combination's values as the end of a file's name."""
+    named = "".join(f"-{name}={label}" for name, label in labels.items())
+    return re.sub(r"[^A-Za-z0-9._=,+-]+", "_", named)[:150]

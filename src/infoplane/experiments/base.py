@@ -50,8 +50,11 @@ class Experiment:
         return override(tree, {"name": self.name})
 
 
-def draw_figures(ds: "xr.Dataset", names: Sequence[str], folder: Path, record: files.Record) -> list[Path]:
+def draw_figures(
+    ds: "xr.Dataset", names: Sequence[str], folder: Path, record: files.Record, suffix: str = ""
+) -> list[Path]:
     """Draw figures of a result into a folder, each as PNG and PDF, tell their checksums, return their paths."""
     from infoplane import plots
 
-    return [path for name in names for path in plots.save(plots.FIGURES[name](ds), folder / name, record)]
+    stems = {name: folder / f"{name}{suffix}" for name in names}
+    return [path for name, stem in stems.items() for path in plots.save(plots.FIGURES[name](ds), stem, record)]

@@ -1,6 +1,7 @@
 """The configuration of a run: every key, its type and default, checked before anything is computed."""
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,12 @@ MAX_RECORD_BYTES = 2**32
 """Largest record of training curves that a run may need; a run beyond it is refused before it starts."""
 
 MAX_FILE_BYTES = 2**20
+
+MAX_COMBINATIONS = 1000
+"""Largest number of combinations of a sweep."""
+
+MEMORY = 2**36
+"""Bytes that the weights and activations of one group may need where the configuration says nothing."""
 
 MAX_WHOLE = 10**15
 """Largest whole number in a configuration: far beyond use, and safe in every product and array."""
@@ -119,6 +126,23 @@ def _named(spec: Any) -> Any:
 EstimatorSpec = Annotated[str | dict[str, Any], BeforeValidator(_named)]
 
 
+def _sweep_pairs(value: Any) -> Any:
+    """Return a table of lists, nested or with dotted keys, as pairs of a dotted key and its values."""
+    pairs = list(dict(flatten(value)).items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, list | tuple):
+        raise ValueError(f'expected lists by key, as "model.activation" = ["tanh", "relu"], got {_shorten(value)}')
+    for key, values in pairs:
+        if not isinstance(values, list | tuple) or not values:
+            raise ValueError(f"{key} is {_shorten(values)}; expected a list of the values to run")
+        if len({json.dumps(one) for one in values}) < len(values):
+            raise ValueError(f"{key} has a value twice")
+    return tuple((key, tuple(values)) for key, values in pairs)
+
+
+Sweep = Annotated[tuple[tuple[str, tuple[Any, ...]], ...], BeforeValidator(_sweep_pairs)]
+"""Keys and the values they are to take; every combination is run."""
+
+
 class Config(_Section):
     """Everything a run depends on: the same configuration gives the same bits on one machine type."""
 
@@ -131,6 +155,9 @@ class Config(_Section):
     train: TrainConfig = TrainConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     estimators: Annotated[tuple[EstimatorSpec, ...], Field(min_length=1)] = ("binning",)
+    sweep: Sweep = ()
+    memory: Positive = MEMORY
+    """Bytes that one group of members may need; more is refused before anything is computed."""
 
     @model_validator(mode="after")
     def _affordable(self) -> "Config":
@@ -141,6 +168,10 @@ class Config(_Section):
                 f"members × epochs = {self.members} × {self.train.epochs} needs {record / 2**30:.3g} GiB "
                 f"for training curves alone, above {MAX_RECORD_BYTES / 2**30:.0f} GiB; lower one of them"
             )
+        count = math.prod(len(values) for _, values in self.sweep)
+        if count > MAX_COMBINATIONS:
+            lengths = " × ".join(str(len(values)) for _, values in self.sweep)
+            raise ValueError(f"sweep: {lengths} = {count} combinations, above {MAX_COMBINATIONS}; name fewer values")
         return self
 
     @property
@@ -156,6 +187,11 @@ class Config(_Section):
     def build_estimators(self) -> dict[str, LayerEstimator]:
         """Return the estimators by the name they carry in the result."""
         return build_all(self.estimators)
+
+    def tree(self) -> dict[str, Any]:
+        """Return the configuration as nested keys that `override` and `parse` take."""
+        tree = self.model_dump(mode="json")
+        return tree | {"sweep": dict(tree["sweep"])}
 
     def canonical(self) -> str:
         """Return the configuration as JSON with sorted keys: equal text, equal run."""
@@ -216,11 +252,28 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {text}: expected KEY=VALUE, for example train.learning_rate=0.001")
+    return key.strip(), _parse_value(value)
+
+
+def parse_sweep(text: str) -> tuple[str, list[Any]]:
+    """Read ``a.b=c,d`` of ``--sweep``: the values as a TOML list, or what stands between commas.
+
+    Raises:
+        ConfigError: when there is no ``=`` or no key.
+    """
+    key, equals, values = text.partition("=")
+    if not equals or not key.strip() or not values.strip():
+        raise ConfigError(f"--sweep {text}: expected KEY=VALUE,VALUE, for example model.activation=tanh,relu")
+    listed = _parse_value(values)
+    return key.strip(), listed if isinstance(listed, list) else [_parse_value(one) for one in values.split(",")]
+
+
+def _parse_value(text: str) -> Any:
     try:
-        read = tomllib.loads(f"value = {value}")
+        read = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         read = {}
-    return key.strip(), read["value"] if list(read) == ["value"] else value.strip()
+    return read["value"] if list(read) == ["value"] else text.strip()
 
 
 def override(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,28 +281,55 @@ def override(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
     A change of ``schedule.kind`` drops the keys of the kind before.
     """
-    changed = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
-    flat = dict(_flatten(changes))
+    changed = {key: _copy(value) for key, value in tree.items()}
+    flat = dict(flatten(changes))
     schedule = changed.get("schedule", {})
     if isinstance(schedule, dict) and "schedule.kind" in flat:
         kind_before = schedule.get("kind", ScheduleConfig.model_fields["kind"].default)
         changed["schedule"] = schedule if flat["schedule.kind"] == kind_before else {}
     for path, value in flat.items():
         *sections, key = path.split(".")
-        place = changed
-        for section in sections:
-            place = place.setdefault(section, {})
-            if not isinstance(place, dict):
-                raise ConfigError(f"{path}: '{section}' is a value, not a section")
-        place[key] = value
+        place: Any = changed
+        for depth, section in enumerate(sections):
+            place = _step_into(place, section, path)
+            if not isinstance(place, dict | list):
+                raise ConfigError(f"{path}: '{'.'.join(sections[: depth + 1])}' is a value, not a section")
+        if isinstance(place, list):
+            place[_index(place, key, path)] = value
+        else:
+            place[key] = value
     return changed
 
 
-def _flatten(changes: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def _copy(value: Any) -> Any:
+    """Return a copy of nested mappings and lists."""
+    if isinstance(value, Mapping):
+        return {key: _copy(inner) for key, inner in value.items()}
+    return [_copy(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _step_into(place: Any, section: str, path: str) -> Any:
+    """Return what lies under a key, or under a number in a list; a bare estimator's name becomes a table."""
+    if isinstance(place, dict):
+        return place.setdefault(section, {})
+    index = _index(place, section, path)
+    if isinstance(place[index], str):
+        place[index] = {"name": place[index]}
+    return place[index]
+
+
+def _index(place: list[Any], section: str, path: str) -> int:
+    if not section.isdecimal() or int(section) >= len(place):
+        raise ConfigError(f"{path}: '{section}' is not the number of an entry; expected 0 to {len(place) - 1}")
+    return int(section)
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the values of nested mappings with their dotted paths, in order."""
     pairs: list[tuple[str, Any]] = []
-    for key, value in changes.items():
+    for key, value in tree.items():
         if isinstance(value, Mapping):
-            pairs += _flatten(value, f"{prefix}{key}.")
+            pairs += flatten(value, f"{prefix}{key}.")
         else:
             pairs.append((f"{prefix}{key}", value))
     return pairs

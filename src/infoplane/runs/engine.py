@@ -1,41 +1,36 @@
 """The engine: trains groups of members, measures them on the way, keeps what was measured.
 
-One worker thread for each device takes one group after the other. A group's numbers depend on the configuration
-and the group alone, so one device and several give the same bits.
+Tasks are groups of members over stretches of training; see `infoplane.runs.task`. A task's numbers depend on
+the configuration and the task alone, so one device, several, and any number of workers give the same bits.
 """
 
 import contextlib
+import json
 import os
-import queue
 import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infoplane.errors import StoreError
-from infoplane.runs.config import Config
-from infoplane.runs.plan import Plan
-from infoplane.runs.store import Piece, Store
+from infoplane import files
+from infoplane.errors import InfoplaneError, StoreError
+from infoplane.runs import pools, worker
+from infoplane.runs.config import Config, override, parse
+from infoplane.runs.dispatch import Advanced, Dispatch, Meter, Noted, OnEvent, WorkersLostError
+from infoplane.runs.job import Job
+from infoplane.runs.ledger import GroupLedger, ledgers
+from infoplane.runs.provenance import changes
+from infoplane.runs.store import Store
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from infoplane.nets.train import Device
+__all__ = ["Advanced", "IncompleteError", "Interrupted", "Noted", "OnEvent", "resume", "run"]
 
-OnEvent = Callable[["Advanced"], None]
-
-
-class Advanced:
-    """Progress of a run: epochs done and to do, counted over members (net-epochs)."""
-
-    __slots__ = ("done", "resumed", "total")
-
-    def __init__(self, done: int, total: int, resumed: int) -> None:
-        self.done, self.total, self.resumed = done, total, resumed
+RESULT = "results.nc"
 
 
 class Interrupted(KeyboardInterrupt):
@@ -44,66 +39,166 @@ class Interrupted(KeyboardInterrupt):
     Attributes:
         folder: the run's folder.
         signal_number: the signal that asked for it.
+        unfinished: whether threads of this process still compute, whose work is dropped.
     """
 
-    def __init__(self, folder: Path, signal_number: int) -> None:
-        command = f"infoplane resume {shlex.quote(str(folder))}"
-        super().__init__(f"interrupted; what was measured is in {folder / 'results.nc'}; continue with '{command}'")
-        self.folder, self.signal_number = folder, signal_number
+    def __init__(self, folder: Path, signal_number: int, *, unfinished: bool = False) -> None:
+        super().__init__(f"interrupted; what was measured is in {folder / RESULT}; continue with '{_go_on(folder)}'")
+        self.folder, self.signal_number, self.unfinished = folder, signal_number, unfinished
 
 
-def run(config: Config, folder: Path, on_event: OnEvent | None = None) -> "xr.Dataset":
+class IncompleteError(InfoplaneError, RuntimeError):
+    """The run ended without a result that could be shown; what was measured is on disk."""
+
+
+def _go_on(folder: Path) -> str:
+    return f"infoplane resume {shlex.quote(str(folder))}"
+
+
+def run(config: Config, folder: Path, on_event: OnEvent | None = None, executor: pools.Where = None) -> "xr.Dataset":
     """Train and measure a configuration in a new folder and return its result.
 
+    Args:
+        config: what to run; a sweep runs every combination.
+        folder: where everything is kept; must not hold a run yet.
+        on_event: called with the progress, and with what is to be known.
+        executor: where tasks are computed: None in this process, a number of local worker processes, the
+            address of a Dask scheduler, or any `concurrent.futures.Executor`. The numbers do not depend on it.
+
+    Returns:
+        The result; ``attrs["failed"]`` lists as JSON what failed for good, whose numbers are NaN.
+
     Raises:
-        ConfigError: when the configuration does not fit its data; nothing is written.
+        ConfigError: when the configuration does not fit its data, or the executor cannot be used; nothing is
+            written.
         StoreError: when the folder cannot be used.
         Interrupted: on SIGINT or SIGTERM, after what was measured is on disk.
+        IncompleteError: when the workers are lost or nothing at all could be measured.
     """
-    plan = Plan(config)
-    plan.check()
-    with Store.create(folder, config) as store:
-        return _work(plan, store, on_event)
+    job = Job(config)
+    job.check()
+    Store.check_free(folder)
+    with pools.prepared(executor) as opener, Store.create(folder, config, job.data) as store:
+        return _work(job, store, on_event, opener)
 
 
-def resume(folder: Path, on_event: OnEvent | None = None) -> "xr.Dataset":
-    """Go on with a run from what is on disk, to the bit as if it had never stopped; see `run`."""
+def resume(
+    folder: Path,
+    on_event: OnEvent | None = None,
+    executor: pools.Where = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> "xr.Dataset":
+    """Go on with a run from what is on disk, to the bit as if it had never stopped; see `run`.
+
+    What is damaged on disk is dropped and computed again. ``overrides`` are keys of the configuration that must
+    be what they were (only ``memory`` may change).
+
+    Raises:
+        StoreError: also when the configuration, the data or a package is another one than before; names each
+            difference.
+    """
     store = Store.open(folder)
-    plan = Plan(store.config)
-    with store.lock():
+    config = store.config
+    job = Job(parse(override(config.tree(), overrides or {})))
+    if told := changes(store.about, config, job.config, job.data):
+        raise StoreError(
+            f"{folder}: cannot go on, since new numbers would disagree with the old ones: {'; '.join(told)}; undo "
+            "that, or start a new run beside it with --force-new"
+        )
+    with pools.prepared(executor) as opener, store.lock():
         store.sweep()
-        return _work(plan, store, on_event)
+        for text in store.drop_damaged():
+            if on_event:
+                on_event(Noted(text))
+        return _work(job, store, on_event, opener)
 
 
-def _work(plan: Plan, store: Store, on_event: OnEvent | None) -> "xr.Dataset":
+def _work(job: Job, store: Store, on_event: OnEvent | None, opener: pools.Opener) -> "xr.Dataset":
     """Compute what is missing, then put the pieces together."""
-    left = [index for index, _ in enumerate(plan.config.groups) if not _finished(plan, store, index)]
-    store.record("start", groups_left=len(left))
+    found = ledgers(job, store)
+    left = [ledger for ledger in found if not ledger.finished]
+    if not left and (ready := _ready(store, on_event)) is not None:
+        return ready
+    store.record("start", groups=len(found), groups_left=len(left))
     if left:
-        with _stop_on_signals() as stop:
-            _compute(plan, store, left, stop, on_event)
-        if stop.signal_number is not None:
-            with contextlib.suppress(StoreError):
-                _finish(plan, store)
-            raise Interrupted(store.folder, stop.signal_number)
-    ds = _finish(plan, store)
-    store.record("done")
+        _compute(job, store, found, left, on_event, opener)
+    ds = _finish(job, store, found)
+    if ds.sizes["epoch"] == 0:
+        reasons = {one["reason"] for one in json.loads(ds.attrs["failed"])}
+        raise IncompleteError(f"{store.folder}: nothing could be measured: {'; '.join(sorted(reasons))}")
     return ds
 
 
-def _finished(plan: Plan, store: Store, group: int) -> bool:
-    chain = store.pieces(group)
-    return bool(chain) and chain[-1].last == plan.config.train.epochs
+def _ready(store: Store, on_event: OnEvent | None) -> "xr.Dataset | None":
+    """Return the result of a run that has ended, when it stands as it was written."""
+    from infoplane import results
+
+    ended = [event for event in store.events() if event.get("event") in ("start", "done")]
+    if not ended or ended[-1]["event"] != "done":
+        return None
+    path = store.folder / RESULT
+    if path.is_file() and files.sha256(path) == ended[-1].get("sha256"):
+        return results.load(path)
+    if on_event:
+        on_event(Noted(f"{path}: content differs from what was written (SHA-256); put together again"))
+    return None
 
 
-def _finish(plan: Plan, store: Store) -> "xr.Dataset":
+def _compute(
+    job: Job,
+    store: Store,
+    found: list[GroupLedger],
+    left: list[GroupLedger],
+    on_event: OnEvent | None,
+    opener: pools.Opener,
+) -> None:
+    """Work through the groups that are left; on a signal write what there is and raise `Interrupted`."""
+    resumed = sum(len(one.kept) * one.epochs_done for one in found)
+    meter = Meter(resumed, job.net_epochs, on_event)
+    with _stop_on_signals() as stop, opener(int(store.about["threads"]), len(left)) as pool:
+        dispatch = Dispatch(left, pool, store, stop, meter)
+        for plan in job.plans if pool.shares_process else ():
+            worker.know(plan)
+        try:
+            dispatch.work()
+        except WorkersLostError as lost:
+            with contextlib.suppress(StoreError):
+                _finish(job, store, found)
+            told = f"{lost}; what was measured is kept; continue with '{_go_on(store.folder)}'"
+            raise IncompleteError(told) from None
+        finally:
+            worker.forget()
+        if stop.signal_number is not None:
+            with contextlib.suppress(StoreError):
+                _finish(job, store, found)
+            raise Interrupted(store.folder, stop.signal_number, unfinished=dispatch.unfinished)
+
+
+def _finish(job: Job, store: Store, found: list[GroupLedger]) -> "xr.Dataset":
     """Merge the pieces on disk into ``results.nc``."""
     from infoplane import results
     from infoplane.runs.merge import merge
 
-    ds = merge(plan, store)
-    results.save(ds, store.folder / "results.nc", store.record_file)
+    start = time.monotonic()
+    failed = [one | {"labels": job.labels_of(one["group"])} for one in failures(store.events(), found)]
+    ds = merge(job, store, failed)
+    digest = results.save(ds, store.folder / RESULT, store.record_file)
+    if all(ledger.finished for ledger in found):
+        store.record("done", sha256=digest, seconds={"storing": round(time.monotonic() - start, 3)})
     return ds
+
+
+def failures(events: list[dict[str, Any]], found: list[GroupLedger]) -> list[dict[str, Any]]:
+    """Return what failed for good since the run was last started, as the log has it."""
+    starts = [place for place, event in enumerate(events) if event.get("event") == "start"]
+    told = {}
+    for event in events[starts[-1] :] if starts else []:
+        number = event.get("group")
+        if event.get("event") != "failed" or not isinstance(number, int) or not 0 <= number < len(found):
+            continue
+        if not found[number].finished and event.get("task") == found[number].next_id:
+            told[number] = {key: event.get(key) for key in ("group", "members", "epoch", "tries", "reason")}
+    return list(told.values())
 
 
 class _Stop(threading.Event):
@@ -134,75 +229,3 @@ def _stop_on_signals() -> Iterator[_Stop]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
-
-
-def devices(wanted: int) -> "list[Device]":
-    """Return the devices to train on: accelerators where JAX has them, else one CPU device a core.
-
-    The number of CPU devices is set before JAX is first used; where JAX is already running, what is there is
-    used. The numbers do not depend on it.
-    """
-    import jax
-
-    with contextlib.suppress(RuntimeError):  # JAX is already running
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-    return jax.local_devices()[:wanted]
-
-
-def _compute(plan: Plan, store: Store, groups: list[int], stop: _Stop, on_event: OnEvent | None) -> None:
-    """Work through the groups, one thread a device; the first failure stops the others."""
-    from infoplane.runs.group import GroupRun, make_trainer
-
-    free: queue.Queue[Any] = queue.Queue()
-    available = devices(len(groups))
-    for device in available:
-        free.put(device)
-    trainer = make_trainer(plan)
-    meter = _Meter(plan, store, on_event)
-    writing = threading.Lock()
-
-    def work(group: int) -> None:
-        device = free.get()
-        try:
-            if not stop.is_set():
-                GroupRun(plan, trainer, group, device).work(store, writing, stop, meter.advance)
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            free.put(device)
-
-    with ThreadPoolExecutor(len(available), thread_name_prefix="infoplane") as pool:
-        futures = [pool.submit(work, group) for group in groups]
-        _wait(futures)
-    for future in futures:
-        future.result()
-
-
-def _wait(futures: list[Any]) -> None:
-    """Wait in short steps, so that the main thread hears signals."""
-    for future in futures:
-        while not future.done():
-            time.sleep(0.02)
-
-
-class _Meter:
-    """Counts net-epochs over all threads and tells whoever listens."""
-
-    def __init__(self, plan: Plan, store: Store, on_event: OnEvent | None) -> None:
-        config = plan.config
-        sizes = [sum(member < config.members for member in group) for group in config.groups]
-        self._total = config.members * config.train.epochs
-        self._resumed = sum(sizes[piece.group] * _epochs_of(piece) for piece in store.pieces())
-        self._done, self._on_event, self._lock = self._resumed, on_event, threading.Lock()
-
-    def advance(self, net_epochs: int) -> None:
-        with self._lock:
-            self._done += net_epochs
-            if self._on_event:
-                self._on_event(Advanced(self._done, self._total, self._resumed))
-
-
-def _epochs_of(piece: Piece) -> int:
-    """Number of trained epochs in a stretch; epoch 0 is not trained."""
-    return piece.last - max(piece.first, 1) + 1

@@ -1,4 +1,4 @@
-"""One group of members: trained, measured at its epochs, written to disk in stretches."""
+"""One group of members on one device: trained, measured at its epochs, up to where a task ends."""
 
 import contextlib
 import threading
@@ -14,14 +14,12 @@ from infoplane.nets import mlp
 from infoplane.nets.train import Device, Group, Progress, Spread, State, Trainer, make_optimiser, state_leaves
 from infoplane.results import encode_flags
 from infoplane.runs.plan import TEST_EVERY, Plan
-from infoplane.runs.store import Piece, Store
-
-FLUSH_SECONDS = 10.0
-"""A group's rows go to disk at least this often."""
+from infoplane.runs.task import FRESH, Outcome, Rows, Task, kept_members
 
 MAX_REDRAWS = 20
 
-Rows = dict[str, np.ndarray]
+Advanced = Callable[[int], None]
+"""Told the net-epochs that a task has trained so far."""
 
 
 def make_trainer(plan: Plan) -> Trainer:
@@ -46,69 +44,63 @@ class GroupRun:
 
     def __init__(self, plan: Plan, trainer: Trainer, group: int, device: Device) -> None:
         self.plan, self.group = plan, group
-        members = plan.config.groups[group]
-        self.kept = [member for member in members if member < plan.config.members]
-        self.nets = Group(trainer, members, device)
+        self.kept = kept_members(plan, group)
+        self.nets = Group(trainer, plan.config.groups[group], device)
         self._run_range: Float[np.ndarray, "layer member 2"] | None = None
 
-    def work(
-        self, store: Store, writing: threading.Lock, stop: threading.Event, advanced: Callable[[int], None]
-    ) -> None:
-        """Go on from what is on disk to the last epoch, or until ``stop`` is set; write what was measured."""
-        if self.plan.needs_run_range:
-            self._run_range = self._survey(stop)
-        state, epoch = self._begin(store)
-        stretch = _Stretch(self.group, epoch + 1)
-        if epoch < 0:
-            stretch.add_progress(self.nets.score(state))
-            self._measure_into(stretch, 0, state)
+    def work(self, task: Task, stop: threading.Event, advanced: Advanced) -> Outcome:
+        """Go on from a task's state to where it ends, or until ``stop`` is set, and return what was measured."""
+        self._run_range = task.run_range
+        state, epoch = self._begin(task)
+        stretch, pace, trained = _Stretch(), _Pace(), 0
+        if epoch == FRESH:
             epoch = 0
-        pace = _Pace()
-        while epoch < self.plan.config.train.epochs and not stop.is_set():
-            target = self._next_measured(epoch)
+            if task.first <= 0:
+                stretch.add_progress(self.nets.score(state))
+                self._measure_into(stretch, 0, state, task)
+        while epoch < task.until and not stop.is_set():
+            measured = self._next_measured(epoch)
+            room = (task.until if epoch + 1 >= task.first else task.first - 1) - epoch
             with stretch.timed("training"):
-                state, progress = self.nets.advance(state, epoch, target, TEST_EVERY, pace.epochs)
+                state, progress = self.nets.advance(state, epoch, measured, TEST_EVERY, min(pace.epochs, room))
             n_epochs = len(progress.train_loss)
-            stretch.add_progress(progress)
-            epoch += n_epochs
-            advanced(n_epochs * len(self.kept))
+            epoch, trained = epoch + n_epochs, trained + n_epochs * len(self.kept)
+            advanced(trained)
             pace.took(n_epochs)
-            if epoch == target:
-                self._measure_into(stretch, epoch, state)
-                pace.restart()
-            if stretch.seconds > FLUSH_SECONDS:
-                stretch = self._flush(store, writing, stretch, epoch, state)
-        self._flush(store, writing, stretch, epoch, state)
+            if epoch >= task.first:
+                stretch.add_progress(progress)
+                if epoch == measured:
+                    self._measure_into(stretch, epoch, state, task)
+                    pace.restart()
+            if stretch.seconds > task.seconds:
+                break
+        rows = None if task.survey else stretch.arrays(len(self.kept))
+        return Outcome(epoch, tuple(state_leaves(state)), rows, self._run_range, stretch.spent, trained)
 
     def _next_measured(self, epoch: int) -> int:
         """The first epoch after this one that is measured."""
         return int(self.plan.epochs[np.searchsorted(self.plan.epochs, epoch, side="right")])
 
-    def _survey(self, stop: threading.Event) -> Float[np.ndarray, "layer member 2"]:
-        """Train once without measuring: the range of every layer over all epochs that will be measured."""
-        state, epoch = self.nets.start(self._initial_weights()), 0
-        ranges = [self._ranges(state)]
-        for target in self.plan.epochs[1:]:
-            while epoch < target and not stop.is_set():
-                state, progress = self.nets.advance(state, epoch, int(target), TEST_EVERY)
-                epoch += len(progress.train_loss)
-            ranges.append(self._ranges(state))
-        low, high = np.moveaxis(np.array(ranges), -1, 0)
-        return np.stack([low.min(axis=0), high.max(axis=0)], axis=-1)
+    def _widen_range(self, state: State) -> None:
+        """Widen the run's range to the activations of a state."""
+        low, high = np.moveaxis(np.array(self._ranges(state)), -1, 0)
+        if self._run_range is not None:
+            low, high = np.minimum(low, self._run_range[..., 0]), np.maximum(high, self._run_range[..., 1])
+        self._run_range = np.stack([low, high], axis=-1)
 
     def _ranges(self, state: State) -> list[np.ndarray]:
         """Smallest and largest activation of each layer, for each kept member."""
         _, spreads = self.nets.observe(state)
         return [np.stack([s.minimum, s.maximum], axis=-1)[: len(self.kept)] for s in spreads]
 
-    def _begin(self, store: Store) -> tuple[State, int]:
-        """Return the state to go on from and its epoch; −1 when nothing is on disk."""
-        fresh = self.nets.start(self._initial_weights())
-        saved = store.read_state(self.group)
-        if saved is None:
-            return fresh, -1
-        epoch, leaves = saved
-        return self.nets.restore(fresh, leaves), epoch
+    def _begin(self, task: Task) -> tuple[State, int]:
+        """Return the state to go on from and its epoch."""
+        if task.state is None:
+            return self.nets.start(self._initial_weights()), FRESH
+        config = self.plan.config
+        members = list(config.groups[self.group])
+        template = mlp.init_weights(self.plan.sizes, *config.model.initialisations, config.seed, members)
+        return self.nets.restore(self.nets.start(template), task.state), task.begin
 
     def _initial_weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Draw the group's weights; with ``train.redraw_dead`` again for members that start dead."""
@@ -128,9 +120,12 @@ class GroupRun:
                 kernel[dead] = new_kernel
         return weights
 
-    def _measure_into(self, stretch: "_Stretch", epoch: int, state: State) -> None:
+    def _measure_into(self, stretch: "_Stretch", epoch: int, state: State, task: Task) -> None:
         with stretch.timed("measuring"):
-            stretch.add_measurement(epoch, self._measure(state))
+            if task.survey:
+                self._widen_range(state)
+            else:
+                stretch.add_measurement(epoch, self._measure(state))
 
     def _measure(self, state: State) -> Rows:
         """Measure every layer of the kept members by every estimator."""
@@ -151,17 +146,6 @@ class GroupRun:
         rows |= {f"spread_{key}": np.asarray(part)[:n_kept] for key, part in spread._asdict().items()}
         rows["spread_distinct_rows"] = distinct_rows(layers).astype(np.float32)
         return rows
-
-    def _flush(
-        self, store: Store, writing: threading.Lock, stretch: "_Stretch", epoch: int, state: State
-    ) -> "_Stretch":
-        """Write a stretch that ends with ``epoch`` and return the next, empty one."""
-        if epoch >= stretch.first:
-            piece = Piece(self.group, stretch.first, epoch)
-            with writing:
-                store.save_piece(piece, stretch.arrays(len(self.kept)), state_leaves(state))
-                store.record("piece", group=self.group, epoch=epoch, seconds=stretch.spent)
-        return _Stretch(self.group, epoch + 1)
 
 
 class _Pace:
@@ -205,10 +189,9 @@ def _flags(values: LayerValues) -> np.ndarray:
 
 
 class _Stretch:
-    """Rows of one group since they last went to disk."""
+    """Rows of one task."""
 
-    def __init__(self, group: int, first: int) -> None:
-        self.group, self.first = group, first
+    def __init__(self) -> None:
         self._started = time.monotonic()
         self.spent = {"training": 0.0, "measuring": 0.0}
         self._progress: list[Progress] = []
@@ -236,8 +219,10 @@ class _Stretch:
         self._epochs.append(epoch)
         self._rows.append(rows)
 
-    def arrays(self, n_kept: int) -> Rows:
+    def arrays(self, n_kept: int) -> Rows | None:
         """Everything as arrays: measurements with the epoch before the layer, curves with the epoch first."""
+        if not self._progress:
+            return None
         curves = {
             f"curve_{key}": np.concatenate([getattr(p, key) for p in self._progress])[:, :n_kept]
             for key in Progress._fields

@@ -1,15 +1,19 @@
 """Pieces on disk → one data set."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from infoplane import results
 from infoplane.errors import StoreError
 from infoplane.estimators.base import FLAGS
+from infoplane.runs.combine import combine
+from infoplane.runs.job import Job
 from infoplane.runs.plan import Plan
-from infoplane.runs.store import Store, provenance
+from infoplane.runs.store import Piece, Store
+from infoplane.runs.task import kept_members
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -35,13 +39,31 @@ _SPREADS = {
 }
 
 
-def merge(plan: Plan, store: Store) -> "xr.Dataset":
-    """Put the pieces of a run together; epochs that no member has measured yet are left out."""
+def merge(job: Job, store: Store, failed: Sequence[Mapping[str, Any]] = ()) -> "xr.Dataset":
+    """Put the pieces of a run together; epochs that no member has measured yet are left out.
+
+    Args:
+        job: what was asked for.
+        store: where the pieces are.
+        failed: groups whose task failed for good, as the log has them; what they lack is NaN.
+    """
+    pieces = store.pieces()
+    parts = []
+    for plan in job.plans:
+        numbers = job.groups_of(plan)
+        own = [(piece, piece.group - numbers.start) for piece in pieces if piece.group in numbers]
+        parts.append(_merge_plan(plan, store, own))
+    ds = combine(parts, job) if job.config.sweep else parts[0]
+    versions = json.dumps(store.about["versions"], sort_keys=True)
+    return results.describe(ds.assign_attrs(versions=versions, failed=json.dumps(list(failed), sort_keys=True)))
+
+
+def _merge_plan(plan: Plan, store: Store, pieces: Sequence[tuple[Piece, int]]) -> "xr.Dataset":
+    """Put the pieces of one plan together; each comes with the number of its group within the plan."""
     arrays = _empty(plan)
     measured, diverged = np.zeros(len(plan.epochs), bool), np.zeros(plan.config.members, bool)
-    for piece in store.pieces():
-        rows = store.read_piece(piece)
-        members = [m for m in plan.config.groups[piece.group] if m < plan.config.members]
+    for piece, group in pieces:
+        rows, members = store.read_piece(piece), kept_members(plan, group)
         at = np.searchsorted(plan.epochs, rows["epochs"])
         if not np.isin(rows["epochs"], plan.epochs).all():
             raise StoreError(f"{store.folder}: {piece.file_name} holds epochs that the schedule does not measure")
@@ -57,7 +79,7 @@ def merge(plan: Plan, store: Store) -> "xr.Dataset":
     ds = ds.assign_coords(quantity=("estimator", [e.quantity for e in plan.estimators.values()]))
     ds["order_violation"] = results.order_violation(ds["information"])
     ds["member_flags"] = ("member", _member_flags(plan, ds, diverged))
-    return results.describe(_drop_unused(ds))
+    return _drop_unused(ds)
 
 
 def _empty(plan: Plan) -> dict[str, np.ndarray]:
@@ -110,7 +132,6 @@ def _attributes(plan: Plan) -> dict[str, str | float | int]:
         "n_samples": dataset.n_samples,
         "n_distinct": dataset.n_distinct,
         "seed": plan.config.seed,
-        "versions": json.dumps(provenance()["versions"], sort_keys=True),
     }
 
 

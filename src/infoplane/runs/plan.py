@@ -1,6 +1,9 @@
 """What a configuration comes to: the data, the rows trained on, the epochs measured, the layers' names."""
 
 import dataclasses
+import hashlib
+import itertools
+import json
 from functools import cached_property
 
 import numpy as np
@@ -17,19 +20,45 @@ from infoplane.schedules import Epochs
 TEST_EVERY = 10
 """Held-out loss and accuracy are recorded at measured epochs and at each multiple of this."""
 
-MAX_GROUP_BYTES = 2**36
-"""Largest memory that the weights and activations of one group may need; a run beyond it is refused."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A checked configuration with everything that follows from it, before anything is trained."""
+    """A checked configuration with everything that follows from it, before anything is trained.
+
+    Attributes:
+        config: one configuration, without a sweep.
+        datasets: data sets made so far by `data_key`; plans of one job share them.
+    """
 
     config: Config
+    datasets: dict[str, Dataset] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
-    @cached_property
+    @property
+    def data_key(self) -> str:
+        """What of the configuration decides the data set, as JSON."""
+        settings = self.config.data
+        asked = settings.model_dump(mode="json") | ({"seed": self.config.seed} if settings.shuffle_labels else {})
+        return json.dumps(asked, sort_keys=True)
+
+    @property
     def dataset(self) -> Dataset:
         """The data set, its labels shuffled where the configuration says so."""
+        if self.data_key not in self.datasets:
+            self.datasets[self.data_key] = self._make_dataset()
+        return self.datasets[self.data_key]
+
+    @cached_property
+    def data_sha256(self) -> str:
+        """SHA-256 of the data set's inputs, labels and division."""
+        dataset = self.dataset
+        hashed = hashlib.sha256()
+        for part in (dataset.inputs, dataset.labels, dataset.split):
+            values = np.ascontiguousarray([] if part is None else part)
+            hashed.update(f"{values.shape} {values.dtype}".encode())
+            hashed.update(values.view(np.uint8).data)
+        return hashed.hexdigest()
+
+    def _make_dataset(self) -> Dataset:
         settings = self.config.data
         try:
             dataset = data.make(settings.name, **settings.rule)
@@ -89,23 +118,24 @@ class Plan:
                     raise ConfigError(f"estimators: {name} cannot measure {layer}: {error}") from None
         if self.dataset.n_classes < 2:
             raise ConfigError(f"data set '{self.dataset.name}' has one class only; nothing can be learnt")
-        self._check_cost("model.hidden", self._group_bytes, MAX_GROUP_BYTES, "a group of members")
-        self._check_cost("schedule", self._record_bytes, MAX_RECORD_BYTES, "what is measured")
+        self._check_memory()
+        if self.record_bytes > MAX_RECORD_BYTES:
+            amounts = f"{self.record_bytes / 2**30:.3g} GiB, above {MAX_RECORD_BYTES / 2**30:.0f} GiB"
+            raise ConfigError(f"schedule: what is measured needs {amounts}; make it smaller")
 
-    def _check_cost(self, key: str, needed: int, limit: int, subject: str) -> None:
-        if needed > limit:
-            amounts = f"{needed / 2**30:.3g} GiB, above {limit / 2**30:.0f} GiB"
-            raise ConfigError(f"{key}: {subject} needs {amounts}; make it smaller")
+    def _check_memory(self) -> None:
+        """Hold what one group needs against ``memory``: its weights with two moments are a checkpoint."""
+        allowed, n_weights = self.config.memory, sum(a * b + b for a, b in itertools.pairwise(self.sizes))
+        checkpoint = 4 * self.config.width * 3 * n_weights
+        whole = 4 * self.config.width * (4 * n_weights + sum(self.sizes) * self.dataset.n_samples)
+        if whole > allowed:
+            raise ConfigError(
+                f"model.hidden: a group of members needs {whole} bytes, {checkpoint} of them for one checkpoint, above "
+                f"memory = {allowed}; make model.hidden or group_width smaller, or allow it with memory = {whole}"
+            )
 
     @property
-    def _group_bytes(self) -> int:
-        """Memory of one group: weights, gradient and two moments of them, activations of all samples."""
-        weights = sum(a * b for a, b in zip(self.sizes, self.sizes[1:], strict=False))
-        values = 4 * weights + sum(self.sizes) * self.dataset.n_samples
-        return 4 * self.config.width * values
-
-    @property
-    def _record_bytes(self) -> int:
+    def record_bytes(self) -> int:
         """Memory of what is measured: four numbers and flags of two variables, six figures of each layer."""
         layer = len(self.estimators) * 2 * (4 * 8 + 4) + 6 * 4
         return self.config.members * len(self.epochs) * len(self.layers) * layer

@@ -2,21 +2,19 @@
 
 The folder is the truth: whatever a run loses, `resume` goes on from what stands here. A piece holds all rows
 of one group of members over a stretch of epochs; the state from which the next stretch goes on is written
-before its piece, so that a piece on disk can always be continued.
+before its piece, so that a piece on disk can always be continued. Every file's SHA-256 stands in the log;
+``run.json``, pieces and states carry one of their content too, so that a damaged log costs nothing.
 """
 
 import contextlib
 import dataclasses
-import importlib.metadata
+import hashlib
 import json
 import os
-import platform
 import re
 import shlex
 import socket
-import sys
 import time
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,14 +23,22 @@ import numpy as np
 
 from infoplane import files
 from infoplane.errors import ConfigError, StoreError
+from infoplane.runs import archive, threads
 from infoplane.runs.config import Config, parse
+from infoplane.runs.provenance import provenance
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's layout; another one is refused."""
 
+KEPT_STATES = 2
+"""States kept of each group: one to go on from, and one before it in case that is damaged."""
+
 _ASKED = "run.json"
+_CHECK = "sha256"
 _PIECE = re.compile(r"group-(\d+)-epochs-(\d+)-(\d+)\.npz")
-_STATE = re.compile(r"group-(\d+)-epoch-(\d+)\.npz")
+_STATE = re.compile(r"group-(\d+)-(epoch|survey)-(\d+)\.npz")
+_LEFT_BY_A_START = {files.LOCK, _ASKED + files.PARTIAL}
+"""What a process that was killed at its start leaves behind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +55,20 @@ class Piece:
         return f"group-{self.group:04d}-epochs-{self.first:07d}-{self.last:07d}.npz"
 
 
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """A state on disk: a group's weights and optimiser at the end of an epoch, in training or in its survey."""
+
+    group: int
+    epoch: int
+    survey: bool = False
+
+    @property
+    def file_name(self) -> str:
+        """Name of its file."""
+        return f"group-{self.group:04d}-{'survey' if self.survey else 'epoch'}-{self.epoch:07d}.npz"
+
+
 class Store:
     """One run's folder.
 
@@ -58,6 +78,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._digests: dict[str, set[str]] | None = None
 
     @classmethod
     def check_free(cls, folder: Path) -> None:
@@ -73,15 +94,30 @@ class Store:
                 raise StoreError(f"{folder}: is a file; give --out a folder that does not exist yet")
             names = {path.name for path in folder.iterdir()}
         if _ASKED in names:
+            if owner := cls(folder).owner():
+                raise StoreError(f"{folder}: in use by {owner}; wait for it or stop it, or give another --out")
             go_on = f"infoplane resume {shlex.quote(str(folder))}"
-            raise StoreError(f"{folder}: already a run; continue it with '{go_on}' or give another --out")
-        if names - {"LOCK", _ASKED + files.PARTIAL}:  # these two a process killed at its start leaves behind
+            raise StoreError(
+                f"{folder}: already a run; continue it with '{go_on}', start a new one beside it with --force-new, "
+                "or give another --out"
+            )
+        if names - _LEFT_BY_A_START:
             raise StoreError(f"{folder}: is not empty; give --out a folder that does not exist yet")
 
     @classmethod
+    def beside(cls, folder: Path) -> Path:
+        """Return the first of ``DIR-2``, ``DIR-3``, … that does not exist."""
+        number = 2
+        while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
+            number += 1
+        return candidate
+
+    @classmethod
     @contextlib.contextmanager
-    def create(cls, folder: Path, config: Config) -> Iterator["Store"]:
+    def create(cls, folder: Path, config: Config, data: Mapping[str, str] | None = None) -> Iterator["Store"]:
         """Make the folder, hold it, and write what is asked for, before anything is computed.
+
+        ``data`` is the SHA-256 of every data set; see `infoplane.runs.job.Job.data`.
 
         Raises:
             StoreError: see `check_free`; also when another process is just starting there.
@@ -90,9 +126,11 @@ class Store:
         files.make_folder(folder)
         store = cls(folder)
         with store.lock():
-            cls.check_free(folder)
-            asked = {"format": FORMAT, "config": config.model_dump(mode="json")}
-            files.write_json(folder / _ASKED, asked | provenance())
+            if (folder / _ASKED).exists():  # another process was faster
+                raise StoreError(f"{folder}: already a run, which has just begun; give another --out")
+            asked = {"format": FORMAT, "config": config.model_dump(mode="json"), "data": dict(data or {})}
+            asked |= {"threads": threads.cores()} | provenance()
+            files.write_json(folder / _ASKED, asked | {_CHECK: _check_of(asked)})
             store.sweep()
             yield store
 
@@ -101,14 +139,20 @@ class Store:
         """Open the folder of an existing run.
 
         Raises:
-            StoreError: when it is none, cannot be read, or comes from a newer version.
+            StoreError: when it is none, cannot be read, was changed, or comes from another version.
         """
         store = cls(folder)
-        made = store.about.get("format")
+        about = store.about
+        made = about.get("format")
         if made != FORMAT:
             raise StoreError(
                 f"{folder}: written by another version of infoplane (folder format {made}, known {FORMAT}); "
                 "use that version, or update this one"
+            )
+        if about.get(_CHECK) != _check_of(about):
+            raise StoreError(
+                f"{folder / _ASKED}: content differs from what was written (SHA-256); put the original back, or "
+                "start again: what was measured cannot be told from something else"
             )
         return store
 
@@ -145,14 +189,14 @@ class Store:
         """
         import fcntl
 
-        path = self.folder / "LOCK"
+        path = self.folder / files.LOCK
         with contextlib.ExitStack() as held:
             with files.named(path):
                 file = held.enter_context(path.open("a+"))
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    owner = path.read_text().strip() or "another process"
+                    owner = _owner_in(path)
                     raise StoreError(f"{self.folder}: in use by {owner}; wait for it or stop it") from None
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
@@ -163,14 +207,14 @@ class Store:
         """Return the process that holds the folder now, None where none does."""
         import fcntl
 
-        path = self.folder / "LOCK"
+        path = self.folder / files.LOCK
         if not path.exists():
             return None
         with files.named(path), path.open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return file.read().strip() or "another process"
+                return _owner_in(path)
         return None
 
     def record(self, event: str, **details: Any) -> None:
@@ -179,35 +223,74 @@ class Store:
 
     def record_file(self, path: Path, digest: str) -> None:
         """Record the checksum of a file of this folder."""
-        self.record("file", path=path.relative_to(self.folder).as_posix(), sha256=digest)
+        name = path.relative_to(self.folder).as_posix()
+        self.record("file", path=name, sha256=digest)
+        self._recorded.setdefault(name, set()).add(digest)
 
-    def save_piece(self, piece: Piece, arrays: Mapping[str, np.ndarray], state: Sequence[np.ndarray]) -> None:
-        """Write the state at the end of a stretch, then its rows, then drop older states."""
-        state_file = self.folder / "weights" / f"group-{piece.group:04d}-epoch-{piece.last:07d}.npz"
-        leaves = {f"leaf{index:03d}": leaf for index, leaf in enumerate(state)}
-        self._write_npz(state_file, leaves)
-        piece_file = self.folder / "pieces" / piece.file_name
-        self._write_npz(piece_file, arrays)
-        for old in self._states(piece.group):
-            if old != piece.last:
-                (self.folder / "weights" / f"group-{piece.group:04d}-epoch-{old:07d}.npz").unlink(missing_ok=True)
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events of the log; what a crash or damage made unreadable is left out."""
+        path = self.folder / "log.jsonl"
+        with files.named(path):
+            return list(files.read_lines(path))
+
+    @property
+    def _recorded(self) -> dict[str, set[str]]:
+        if self._digests is None:
+            self._digests = files.recorded(self.folder / "log.jsonl")
+        return self._digests
+
+    def is_sound(self, name: str) -> bool:
+        """Whether a file of this folder is there and is what was written."""
+        path = self.folder / name
+        return path.is_file() and files.sha256(path) in self._recorded.get(name, ())
+
+    def save(self, state: Saved, leaves: Mapping[str, np.ndarray], others: Sequence[Saved] = ()) -> list[Saved]:
+        """Write the state of a group; drop those of the others that nothing needs any longer, return what is left."""
+        archive.write(self.folder / "weights" / state.file_name, leaves, self.record_file)
+        left = sorted({*others, state}, key=lambda one: (one.survey, one.epoch))
+        same_kind = [one for one in left if one.survey == state.survey]
+        for old in same_kind[: -1 if state.survey else -KEPT_STATES]:
+            if old != state:
+                self.drop(old)
+                left.remove(old)
+        return left
+
+    def save_piece(
+        self,
+        piece: Piece,
+        arrays: Mapping[str, np.ndarray],
+        state: Mapping[str, np.ndarray],
+        others: Sequence[Saved] = (),
+    ) -> list[Saved]:
+        """Write the state at the end of a stretch, then its rows; return the states that are left, see `save`."""
+        left = self.save(Saved(piece.group, piece.last), state, others)
+        archive.write(self.folder / "pieces" / piece.file_name, arrays, self.record_file)
+        return left
+
+    def drop(self, state: Saved) -> None:
+        """Remove a state that nothing needs any longer."""
+        with files.named(self.folder / "weights"):
+            (self.folder / "weights" / state.file_name).unlink(missing_ok=True)
 
     def pieces(self, group: int | None = None) -> list[Piece]:
-        """Return the chain of stretches on disk, for each group from epoch 0 on without a gap."""
-        found: dict[int, dict[int, Piece]] = {}
-        for path in (self.folder / "pieces").glob("*.npz"):
-            if match := _PIECE.fullmatch(path.name):
-                piece = Piece(*(int(part) for part in match.groups()))
-                longest = found.setdefault(piece.group, {}).get(piece.first)
-                if longest is None or longest.last < piece.last:
-                    found[piece.group][piece.first] = piece
-        chain = []
-        for number in sorted(found) if group is None else [group]:
-            first = 0
-            while piece := found.get(number, {}).get(first):
-                chain.append(piece)
-                first = piece.last + 1
-        return chain
+        """Return the stretches on disk in order of group and epoch; none overlaps another."""
+        matches = (_PIECE.fullmatch(path.name) for path in (self.folder / "pieces").glob("*.npz"))
+        found = (Piece(*(int(part) for part in match.groups())) for match in matches if match)
+        kept: list[Piece] = []
+        for piece in sorted(found, key=lambda piece: (piece.group, piece.first, -piece.last)):
+            if group in (None, piece.group):
+                before = kept[-1] if kept and kept[-1].group == piece.group else None
+                if before is None or piece.first > before.last:
+                    kept.append(piece)
+        return kept
+
+    def states(self, group: int | None = None) -> list[Saved]:
+        """Return the states on disk in order of group, kind and epoch."""
+        matches = (_STATE.fullmatch(path.name) for path in (self.folder / "weights").glob("*.npz"))
+        found = [Saved(int(match[1]), int(match[3]), match[2] == "survey") for match in matches if match]
+        return sorted(
+            (state for state in found if group in (None, state.group)), key=lambda s: (s.group, s.survey, s.epoch)
+        )
 
     def read_piece(self, piece: Piece) -> dict[str, np.ndarray]:
         """Read the rows of a stretch.
@@ -217,51 +300,68 @@ class Store:
         """
         return self._read(self.folder / "pieces" / piece.file_name)
 
-    def read_state(self, group: int) -> tuple[int, list[np.ndarray]] | None:
-        """Return the epoch and the arrays from which a group goes on; None to start afresh."""
-        chain = self.pieces(group)
-        if not chain or chain[-1].last not in self._states(group):
-            return None
-        path = self.folder / "weights" / f"group-{group:04d}-epoch-{chain[-1].last:07d}.npz"
-        arrays = self._read(path)
-        return chain[-1].last, [arrays[name] for name in sorted(arrays)]
+    def read_state(self, state: Saved) -> dict[str, np.ndarray]:
+        """Read the arrays of a state; see `read_piece`."""
+        return self._read(self.folder / "weights" / state.file_name)
 
     def sweep(self) -> None:
-        """Remove what a killed process left half written, and make the folders it had no time to make."""
+        """Remove what a killed process left half written, and make the folders it had no time to make.
+
+        Raises:
+            StoreError: when a link in the folder leads somewhere else: nothing is written through it.
+        """
+        for path in self.folder.rglob("*"):
+            if path.is_symlink():
+                raise StoreError(f"{path}: is a link; a run's folder holds files of its own only, so remove it")
         for name in ("pieces", "weights", "figures"):
             files.make_folder(self.folder / name)
         for path in self.folder.rglob(f"*{files.PARTIAL}"):
             path.unlink(missing_ok=True)
 
-    def _states(self, group: int) -> list[int]:
-        matches = (_STATE.fullmatch(path.name) for path in (self.folder / "weights").glob("*.npz"))
-        return sorted(int(match[2]) for match in matches if match and int(match[1]) == group)
+    def drop_damaged(self) -> list[str]:
+        """Drop pieces and states whose content is not what was written; return a line about each.
+
+        One whose checksum the log has lost, but whose content agrees with its own, is kept.
+        """
+        told = []
+        for path in self._stored():
+            name = path.relative_to(self.folder).as_posix()
+            if self.is_sound(name):
+                continue
+            try:
+                self._read(path) if name in self._recorded else archive.read(path)
+            except StoreError as error:
+                with files.named(path):
+                    path.unlink()
+                self.record("damaged", path=name)
+                told.append(f"{error}; dropped, its task is computed again")
+            else:
+                self.record_file(path, files.sha256(path))
+                told.append(f"{self.folder / 'log.jsonl'}: damaged, lacks the SHA-256 of {name}; its content is sound")
+        return told
+
+    def _stored(self) -> list[Path]:
+        """Paths of all pieces and states."""
+        pieces = (path for path in (self.folder / "pieces").iterdir() if _PIECE.fullmatch(path.name))
+        states = (path for path in (self.folder / "weights").iterdir() if _STATE.fullmatch(path.name))
+        return sorted([*pieces, *states])
 
     def _read(self, path: Path) -> dict[str, np.ndarray]:
-        recorded = files.recorded(self.folder / "log.jsonl").get(path.relative_to(self.folder).as_posix(), ())
-        if files.sha256(path) not in recorded:
-            raise StoreError(f"{path}: content differs from what was written (SHA-256); delete it and resume")
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                return {key: archive[key] for key in archive.files}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise StoreError(f"{path}: cannot be read ({error})") from None
-
-    def _write_npz(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-        def fill(partial: Path) -> None:
-            with partial.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-
-        files.write(path, fill, self.record_file)
+        if files.sha256(path) not in self._recorded.get(path.relative_to(self.folder).as_posix(), ()):
+            raise StoreError(f"{path}: content differs from what was written (SHA-256)")
+        return archive.read(path)
 
 
-def provenance() -> dict[str, Any]:
-    """Versions and machine that a result comes from."""
-    packages = ("infoplane", "jax", "jaxlib", "numpy", "optax")
-    return {
-        "versions": {name: importlib.metadata.version(name) for name in packages},
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "command": " ".join(Path(part).name if i == 0 else part for i, part in enumerate(sys.argv)),
-        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
+def _check_of(about: Mapping[str, Any]) -> str:
+    """SHA-256 of what run.json says besides."""
+    text = json.dumps({key: value for key, value in about.items() if key != _CHECK}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _owner_in(path: Path) -> str:
+    """Return the process that has locked a file; waits a moment for one that has yet to write its name."""
+    for _ in range(20):
+        if owner := path.read_text().strip():
+            return owner
+        time.sleep(0.05)
+    return "another process"

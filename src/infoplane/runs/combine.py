@@ -1,0 +1,85 @@
+"""The results of a sweep's combinations as one data set with a dimension for each swept key, and back."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from infoplane import results
+from infoplane.runs.config import Config
+from infoplane.runs.job import Job
+from infoplane.runs.sweep import Combination, Label, axis_labels, combinations
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_FLAGS = ("flags", "member_flags")
+"""Variables of whole numbers: what a combination lacks has no flag."""
+
+
+def combine(parts: "list[xr.Dataset]", job: Job) -> "xr.Dataset":
+    """Return one data set with the sweep's dimensions in front; what a combination lacks is NaN.
+
+    Attributes that differ between combinations stand as JSON in ``sweep``, one entry a combination.
+    """
+    axes = axis_labels(job.config)
+    shape = tuple(len(labels) for labels in axes.values())
+    coords = {dim: _union([part[dim].values for part in parts]) for dim in map(str, parts[0].sizes)}
+    filled = [part.reindex(coords, fill_value=dict.fromkeys(_FLAGS, 0)) for part in parts]
+    variables = {}
+    for name in dict.fromkeys(str(name) for part in parts for name in part.data_vars):
+        like = next(part[name] for part in filled if name in part)
+        missing = np.full(like.shape, np.nan)
+        stacked = np.stack([part[name].values if name in part else missing for part in filled])
+        variables[name] = ((*axes, *map(str, like.dims)), stacked.reshape(*shape, *like.shape))
+    ds = results.new(dict(axes) | coords, variables, _attributes(parts, job))
+    quantities = {str(one["estimator"].item()): str(one.item()) for part in parts for one in part["quantity"]}
+    return ds.assign_coords(quantity=("estimator", [quantities[str(name)] for name in ds["estimator"].values]))
+
+
+def _union(values: list[np.ndarray]) -> np.ndarray:
+    """Return all values: numbers in order; names as in the longest list, then those it lacks."""
+    if values[0].dtype.kind in "iuf":
+        return np.unique(np.concatenate(values))
+    names = dict.fromkeys(str(name) for one in sorted(values, key=len, reverse=True) for name in one)
+    return np.array(list(names))
+
+
+def _attributes(parts: "list[xr.Dataset]", job: Job) -> dict[str, Any]:
+    own = [dict(part.attrs) for part in parts]
+    shared = {key: value for key, value in own[0].items() if all(one.get(key) == value for one in own)}
+    entries = [
+        {"labels": combination.labels, "attributes": {key: one[key] for key in one if key not in shared}}
+        for combination, one in zip(job.combinations, own, strict=True)
+    ]
+    return shared | {"config": job.config.canonical(), "sweep": json.dumps(entries)}
+
+
+def is_sweep(ds: "xr.Dataset") -> bool:
+    """Whether a result holds the combinations of a sweep."""
+    return "sweep" in ds.attrs
+
+
+def split(ds: "xr.Dataset") -> "list[tuple[dict[str, Label], xr.Dataset]]":
+    """Return each combination of a result, with its labels, as a result of its own; without a sweep the result."""
+    if not is_sweep(ds):
+        return [({}, ds)]
+    entries = json.loads(ds.attrs["sweep"])
+    made = combinations(Config.model_validate_json(ds.attrs["config"]))
+    return [(one.labels, _part(ds, one, entry)) for one, entry in zip(made, entries, strict=True)]
+
+
+def _part(ds: "xr.Dataset", combination: Combination, entry: dict[str, Any]) -> "xr.Dataset":
+    """Return one combination, without what only others have."""
+    config = combination.config
+    part = ds.sel(dict(combination.labels), drop=True)
+    layers = [*(f"hidden{n}" for n, _ in enumerate(config.model.hidden, start=1)), "output"]
+    part = part.sel(estimator=list(config.build_estimators()), layer=layers)
+    part = part.isel(member=slice(config.members), step=slice(config.train.epochs + 1))
+    measured = part["distinct_rows"].notnull().any(("member", "layer"))
+    part = part.isel(epoch=np.flatnonzero(measured.values))
+    bounds = [name for name in part.data_vars if str(name).startswith("information_")]
+    empty = [name for name in bounds if bool(part[name].isnull().all())]
+    part = part.drop_vars(empty)
+    part.attrs = {key: value for key, value in ds.attrs.items() if key != "sweep"} | entry["attributes"]
+    return part
