@@ -24,7 +24,7 @@ model = keras.Sequential(
         keras.layers.Dense(10, "softmax", name="digit"),
     ]
 )
-model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", ["accuracy"])
+model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
 
 recorder = ip.Recorder(inputs, digits.target, {"name": "kde", "variance": 0.01}, name="Keras on digits")
 model.fit(inputs, digits.target, batch_size=32, epochs=60, verbose=0, callbacks=[InfoPlane(recorder)])

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -144,12 +145,35 @@ def hold(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                owner = path.read_text().strip() or "another process"
-                raise StoreError(f"{folder}: in use by {owner}; wait for it or stop it") from None
+                raise StoreError(f"{folder}: in use by {_owner_in(path)}; wait for it or stop it") from None
             file.truncate(0)
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
             file.flush()
         yield
+
+
+def holder(folder: Path) -> str | None:
+    """Return the process that holds a folder now, None where none does."""
+    import fcntl
+
+    path = folder / LOCK
+    if not path.exists():
+        return None
+    with named(path), path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _owner_in(path)
+    return None
+
+
+def _owner_in(path: Path) -> str:
+    """Return the process that has locked a file; waits a moment for one that has yet to write its name."""
+    for _ in range(20):
+        if owner := path.read_text().strip():
+            return owner
+        time.sleep(0.05)
+    return "another process"
 
 
 @contextlib.contextmanager

@@ -173,3 +173,12 @@ def test_too_many_dimensions_and_small_classes_are_flagged():
 def test_what_cannot_be_used_is_refused_by_name(call, text):
     with pytest.raises(ip.InputError, match=text):
         call()
+
+
+def test_a_constant_coordinate_makes_the_entropy_minus_infinity():
+    """All probability lies on a plane, whose volume is 0."""
+    x = np.random.default_rng(0).standard_normal((200, 2))
+    estimate = ip.entropy(np.column_stack([x, np.ones(200)]), "kl")
+    assert estimate.bits == -math.inf
+    assert estimate.flags == {"manifold"}
+    assert estimate.reason == "1 of 3 coordinates are constant"

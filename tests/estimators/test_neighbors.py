@@ -226,6 +226,19 @@ def test_mixed_ksg_is_ksg1_without_ties_and_ross_for_labels():
     assert MixedKsg()(x, labels).bits == pytest.approx(Ross()(x, labels).bits, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", [*CONTINUOUS, "ross", "kl"])
+@pytest.mark.parametrize("norm", ["max", "euclidean"])
+def test_a_constant_coordinate_changes_nothing(name, norm):
+    x, y = normal_pair(300, 0.7, 2)
+    wide = np.insert(x, 1, 7.0, axis=1)
+    if name == "ross":
+        y = (y[:, 0] > 0).astype(int)
+    plain, beside = (ip.mutual_information(given, y, name, norm=norm) for given in (x, wide))
+    assert (beside.bits, beside.flags) == (plain.bits, plain.flags)
+    if name != "ross":
+        assert ip.mutual_information(y, wide, name, norm=norm).bits == pytest.approx(plain.bits, abs=1e-12)
+
+
 @pytest.mark.parametrize("name", CONTINUOUS)
 @pytest.mark.parametrize("dims", [1, 3])
 def test_swapping_the_variables_gives_the_same_bits(name, dims):
@@ -282,9 +295,9 @@ def test_codes_of_labels_do_not_matter(name):
 def test_many_second_variables_give_what_each_gives(name, dims):
     x, y = (as_variable(part, "x") for part in normal_pair(150, 0.7, dims))
     rng = np.random.default_rng(0)
-    others = [y.take(rng.permutation(150)) for _ in range(13)]
+    orders = [rng.permutation(150) for _ in range(13)]
     estimator = {"ksg1": Ksg1, "mixed-ksg": MixedKsg}.get(name, type(ip.estimators.build(name)))()
-    assert estimator.between_many(x, others) == [estimator.between(x, other).bits for other in others]
+    assert estimator.between_shuffled(x, y, orders) == [estimator.between(x, y.take(one)).bits for one in orders]
 
 
 @pytest.mark.parametrize("estimator", [Ross(), MixedKsg(k=2), Ross(norm="euclidean")])
@@ -299,16 +312,43 @@ def test_many_shuffled_labels_give_what_each_gives(estimator, data):
         x[::50] += 30
     points = as_variable(x[:, :1] if data == "line" else x, "x")
     labels, rng = as_variable(np.digitize(y[:, 0], [0, 1]), "y"), np.random.default_rng(0)
-    others = [labels.take(rng.permutation(n)) for _ in range(10)]
-    assert estimator.between_many(points, others) == [estimator.between(points, other).bits for other in others]
+    orders = [rng.permutation(n) for _ in range(10)]
+    alone = [estimator.between(points, labels.take(order)).bits for order in orders]
+    assert estimator.between_shuffled(points, labels, orders) == alone
+    alone = [estimator.between(labels, points.take(order)).bits for order in orders]
+    assert estimator.between_shuffled(labels, points, orders) == alone
 
 
 def test_a_label_that_occurs_once_is_left_out_of_each_shuffle():
     x, y = normal_pair(100, 0.7, 2)
     labels = as_variable(np.append(np.digitize(y[1:, 0], [0, 1]), 9), "y")
     points, rng = as_variable(x, "x"), np.random.default_rng(0)
-    others = [labels.take(rng.permutation(100)) for _ in range(9)]
-    assert Ross().between_many(points, others) == [Ross().between(points, other).bits for other in others]
+    orders = [rng.permutation(100) for _ in range(9)]
+    alone = [Ross().between(points, labels.take(order)).bits for order in orders]
+    assert Ross().between_shuffled(points, labels, orders) == alone
+
+
+@pytest.mark.parametrize("name", CONTINUOUS)
+@pytest.mark.parametrize("norm", ["max", "euclidean"])
+@pytest.mark.parametrize("data", ["normal", "tails", "copies", "clusters", "grid", "line beside two"])
+def test_many_shuffles_give_what_each_gives(name, norm, data):
+    """Nine shuffles of 600 samples use lists of 67 near samples, which are too short for some."""
+    x, y = normal_pair(600, 0.7, 2)
+    if data == "tails":
+        x, y = x**5, np.sinh(3 * y)
+    if data == "copies":
+        x = np.maximum(x, 0)
+    if data == "clusters":
+        x[::50] += 1e6
+    if data == "grid":
+        x, y = np.round(2 * x), np.round(3 * y)
+    if data == "line beside two":
+        x = x[:, :1]
+    x, y, rng = as_variable(x, "x"), as_variable(y, "y"), np.random.default_rng(0)
+    estimator = type(ip.estimators.build(name))(k=3, norm=norm)
+    orders = [rng.permutation(600) for _ in range(9)]
+    alone = [estimator.between(x, y.take(order)).bits for order in orders]
+    assert estimator.between_shuffled(x, y, orders) == alone
 
 
 # flags

@@ -1,11 +1,15 @@
 """Neighbours and counts: both back ends, every number type, against all distances computed plainly."""
 
+import math
+
 import numpy as np
 import pytest
 
 from infoplane.estimators import _neighbors_sweep
+from infoplane.estimators._neighbors_labels import list_length_of_labels
+from infoplane.estimators._neighbors_near import count_within, near_samples
+from infoplane.estimators._neighbors_permuted import find_permuted, list_length
 from infoplane.estimators._neighbors_search import find
-from infoplane.estimators._neighbors_shuffled import list_length, near_samples
 from infoplane.estimators._neighbors_space import Labels, Space, as_space, centred
 from infoplane.estimators._neighbors_sweep import Task, count_lines, sweep
 from infoplane.estimators._neighbors_tiles import PRECISIONS, Tiles, choose_tiles
@@ -177,9 +181,36 @@ def test_lists_of_near_samples_hold_all_that_is_within_their_reach(cloud, norm):
 
 
 def test_lists_are_used_where_they_are_short_and_fit_into_memory():
-    points = space(np.random.default_rng(0).standard_normal((1000, 2)))
-    assert list_length(points, 240, 3) == 8 * 3 * 1000 // 240 + 8
-    assert list_length(points, 5, 3) == 0
+    labels = [Labels(np.repeat([0, 1], [1000 - rarest, rarest])) for rarest in (240, 5)]
+    assert list_length_of_labels(labels[0], 3) == 8 * 3 * 1000 // 240 + 8
+    assert list_length_of_labels(labels[1], 3) == 0
+    assert list_length(10_000, 3) == math.ceil(math.sqrt((3 + 2 * math.sqrt(3) + 1) * 10_000))
+    assert list_length(100, 3) == 0
+    assert list_length(200_000, 3) == 0
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("norm", ["max", "euclidean"])
+@pytest.mark.parametrize("cloud", ["normal", "tails", "clusters", "grid", "copies"])
+def test_counts_within_many_radii_are_those_of_all_distances(cloud, norm, closed):
+    points = clouds(cloud, norm)[0]
+    row, column = (index.ravel() for index in np.indices((points.n, points.n)))
+    every = points.distance(row, column).reshape(points.n, points.n)
+    np.fill_diagonal(every, np.inf)
+    radii = np.sort(every, axis=1)[:, [0, 5, 60, 150]]  # distances of samples: the edges matter
+    compare = np.less_equal if closed else np.less
+    expected = np.stack([compare(every, radius[:, None]).sum(1) for radius in radii.T], axis=1)
+    np.testing.assert_array_equal(count_within(points, radii, closed=closed), expected)
+
+
+@pytest.mark.parametrize("task", ["ball", "rectangle", "atoms"])
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_orders_searched_by_lists_give_exactly_what_all_distances_give(cloud, task):
+    spaces, rng = clouds(cloud, "max"), np.random.default_rng(1)
+    orders = [rng.permutation(spaces[0].n) for _ in range(3)]
+    found = find_permuted(*spaces, orders, TASKS[task], 20)
+    for one, order in zip(found, orders, strict=True):
+        agree(one, plain((spaces[0], spaces[1].take(order)), TASKS[task]))
 
 
 def test_blocks_and_threads_change_nothing(monkeypatch):

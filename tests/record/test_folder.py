@@ -154,3 +154,43 @@ def test_a_state_loaded_into_a_folder_replaces_what_it_held(folder, inputs, labe
     assert list(record.load(folder)["epoch"].values) == [0, 1, 2]
     known = first.results()["information"].values
     assert np.array_equal(record.load(folder)["information"].values[:, :, :2], known)
+
+
+def test_a_folder_that_this_process_has_says_which_call_frees_it(folder, inputs):
+    recorder = Recorder(inputs, out=folder)
+    with pytest.raises(ip.StoreError, match=r"which is this one; call close\(\) on the recorder that has it"):
+        Recorder(inputs, out=folder)
+    recorder.close()
+
+
+def test_nothing_is_measured_into_a_folder_that_was_closed(folder, inputs, labels, network):
+    recorder = Recorder(inputs, labels, BOTH, "every", out=folder)
+    recorder.step(0, network())
+    recorder.close()
+    with pytest.raises(ip.StoreError, match="its recorder was closed; make a new one with the same out="):
+        recorder.step(1, network())
+    assert recorder.results().sizes["epoch"] == record.load(folder).sizes["epoch"] == 1
+
+
+def test_a_folder_left_by_a_kill_at_the_very_beginning_is_used(folder, inputs, network):
+    folder.mkdir()
+    (folder / "run.json.partial").write_text('{"estim')
+    (folder / "LOCK").touch()
+    recorder = Recorder(inputs, out=folder)
+    recorder.step(0, network())
+    recorder.close()
+    assert record.load(folder).sizes["epoch"] == 1
+
+
+def test_a_folder_into_which_nothing_was_measured_takes_other_arguments(folder, inputs, labels, network):
+    Recorder(inputs, out=folder).close()
+    recorder = Recorder(inputs, labels, BOTH, out=folder)
+    recorder.step(0, network())
+    recorder.close()
+    assert list(record.load(folder)["estimator"].values) == ["binning", "kde"]
+
+
+def test_a_held_out_set_that_was_not_there_is_named_in_words(folder, inputs, labels, network):
+    recorded(folder, inputs, labels, network, range(2))
+    with pytest.raises(ip.StoreError, match="was recorded with no held-out set, now there is one; give out="):
+        Recorder(inputs, labels, BOTH, out=folder, held_out=inputs)

@@ -1,5 +1,7 @@
 """PyTorch models: which layers there are, what they are called, what becomes of their outputs."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -304,6 +306,31 @@ def test_tensors_are_brought_to_the_model_where_that_is_asked_for():
 def test_tensors_of_another_precision_are_refused_with_what_to_call():
     with pytest.raises(InputError, match=r"inputs are torch\.float64, the model's weights torch\.float32; call \.to\("):
         activations(mlp(), torch.randn(N, 6, dtype=torch.float64))
+
+
+def test_whole_numbers_for_weights_of_floats_are_refused_with_what_to_call():
+    for inputs in (torch.ones(N, 6, dtype=torch.long), np.ones((N, 6), np.uint8)):
+        with pytest.raises(
+            InputError, match=r"inputs are torch\.u?int\d+, the model's weights torch\.float32; call \.to"
+        ):
+            activations(mlp(), inputs)
+
+
+def test_a_module_that_fails_and_is_caught_leaves_the_others_their_names():
+    class Catching(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.broken, self.first, self.second = nn.Linear(7, 6), nn.Linear(6, 5), nn.Linear(5, 2)
+
+        def forward(self, x):
+            with contextlib.suppress(RuntimeError):
+                x = self.broken(x)
+            return self.second(self.first(x))
+
+    model, x = Catching(), torch.randn(N, 6)
+    found = activations(model, x)
+    assert list(found) == ["first", "second"]
+    assert np.array_equal(found["second"], model(x).detach().numpy())
 
 
 def test_an_error_of_the_model_is_its_own():

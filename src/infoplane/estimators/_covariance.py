@@ -4,12 +4,15 @@ import dataclasses
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 Columns = Float[np.ndarray, "sample dim"]
 Factor = Float[np.ndarray, "row dim"]
 
 _EPSILON = float(np.finfo(np.float64).eps)
+
+_NEAR_1 = 0.99
+"""Largest canonical correlation that is taken as it is: its distance from 1 has lost at most two digits."""
 
 _SLACK = 8.0
 """Factor on the rounding error below which a direction counts as having no variance."""
@@ -122,3 +125,35 @@ def shrunk_covariance(columns: Columns) -> tuple[Float[np.ndarray, "dim dim"], f
     mean_variance = float(np.trace(covariance)) / len(covariance)
     share = float(ledoit_wolf_shrinkage(columns, assume_centered=True)) if mean_variance > 0 else 0.0
     return (1 - share) * covariance + share * mean_variance * np.eye(len(covariance)), share
+
+
+def orthonormal(scaled: Standardised) -> Columns:
+    """Orthonormal basis of the span of standardised columns, one row a sample."""
+    span = basis(triangular(scaled.columns), scaled.rounding)
+    return np.asarray(np.linalg.qr(scaled.columns @ span.transform)[0])
+
+
+def shared(x: Columns, y: Columns) -> float:
+    """−½ Σ ln(1 − ρ²) of two orthonormal bases, in nats; NaN where a ρ is too near 1 for this way to see it."""
+    correlations = np.linalg.svd(x.T @ y, compute_uv=False)
+    return math.nan if correlations[0] > _NEAR_1 else -0.5 * float(np.log1p(-(correlations**2)).sum())
+
+
+def between_classes(columns: Columns, codes: Int[np.ndarray, " sample"], counts: Int[np.ndarray, " label"]) -> float:
+    """½ ln|Σ| − ½ Σ_y p(y) ln|Σ_y| of an orthonormal basis, in nats; NaN where a class has hardly any variance.
+
+    Args:
+        columns: the basis.
+        codes: class 0…C−1 of each sample.
+        counts: number of samples of each class.
+    """
+    n, dims = columns.shape
+    total = 0.0
+    for code, count in enumerate(counts):
+        members = columns[codes == code]
+        members = members - members.mean(axis=0)
+        sizes = np.linalg.eigvalsh(members.T @ members * (n / count))
+        if sizes[0] < 1 - _NEAR_1:
+            return math.nan
+        total += count / n * float(np.log(sizes).sum() + dims * math.log((n - 1) * count / ((count - 1) * n)))
+    return -total / 2

@@ -19,7 +19,7 @@ _TREE_SAMPLES = 1500
 """Samples for each coordinate from which it is: measured on Gaussian data with 4, 6 and 10 coordinates."""
 
 
-def find(sets: Sequence[Spaces], task: Task, *, back_end: str = "auto") -> list[Found]:
+def find(sets: Sequence[Spaces], task: Task, *, back_end: str = "auto", workers: int = -1) -> list[Found]:
     """Find the neighbours of every sample, for each set of spaces.
 
     Args:
@@ -27,15 +27,16 @@ def find(sets: Sequence[Spaces], task: Task, *, back_end: str = "auto") -> list[
             samples of every symbol.
         task: what to look for.
         back_end: "tree", "sweep" or "auto", which takes the quicker; both give the same numbers.
+        workers: threads that search a tree; −1 for one on each core.
     """
     if all(isinstance(space, Labels) for space in sets[0]):
         return [_among_atoms(spaces, task) for spaces in sets]
     if back_end == "auto":
-        back_end = "tree" if _prefers_tree(sets[0], task) else "sweep"
+        back_end = "tree" if prefers_tree(sets[0], task) else "sweep"
     equal = [others_equal(spaces) for spaces in sets]
     open_rows = [own < wanted(spaces, task) for own, spaces in zip(equal, sets, strict=True)]
     if back_end == "tree":
-        found = [_by_tree(spaces, task, rows) for spaces, rows in zip(sets, open_rows, strict=True)]
+        found = [_by_tree(spaces, task, rows, workers) for spaces, rows in zip(sets, open_rows, strict=True)]
     else:
         found = sweep(_tiles(sets, task), task, np.flatnonzero(np.any(open_rows, axis=0)))
     for spaces, one, own, rows in zip(sets, found, equal, open_rows, strict=True):
@@ -77,7 +78,7 @@ def _fill_atoms(
         counts[rows] = space.others[rows] if task.closed or task.atoms else 0
 
 
-def _prefers_tree(spaces: Spaces, task: Task) -> bool:
+def prefers_tree(spaces: Spaces, task: Task) -> bool:
     """Say whether a tree is quicker: few coordinates, and no counts but along lines."""
     total = sum(space.dims for space in spaces)
     if not _tree_can(spaces) or (task.counts and any(counted_in_sweep(space) for space in spaces)):
@@ -99,12 +100,12 @@ def _tiles(sets: Sequence[Spaces], task: Task) -> list[Tiles]:
     return [one if one.step == step else Tiles(one.spaces, one.precision, step) for one in tiles]
 
 
-def _by_tree(spaces: Spaces, task: Task, rows: Bool[np.ndarray, " sample"]) -> Found:
+def _by_tree(spaces: Spaces, task: Task, rows: Bool[np.ndarray, " sample"], workers: int) -> Found:
     """Search a tree of the joint space, one for each symbol; leave those ``rows`` it cannot decide to the sweep."""
     found = empty(spaces[0].n, len(spaces), task)
     codes = next((space.codes for space in spaces if isinstance(space, Labels)), None)
     members = [np.arange(spaces[0].n)] if codes is None else _members(codes)
-    undecided = np.concatenate([own[_query(spaces, own, task, found)] for own in members])
+    undecided = np.concatenate([own[_query(spaces, own, task, found, workers)] for own in members])
     undecided = undecided[rows[undecided]]
     if len(undecided):
         sweep([choose_tiles(spaces, task.k)], task, np.sort(undecided), [found])
@@ -117,7 +118,9 @@ def _members(codes: Int[np.ndarray, " sample"]) -> list[Int[np.ndarray, " member
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1)
 
 
-def _query(spaces: Spaces, own: Int[np.ndarray, " member"], task: Task, found: Found) -> Bool[np.ndarray, " member"]:
+def _query(
+    spaces: Spaces, own: Int[np.ndarray, " member"], task: Task, found: Found, workers: int
+) -> Bool[np.ndarray, " member"]:
     """Write down the neighbours of these samples among each other; return where ties leave them undecided."""
     from scipy.spatial import KDTree
 
@@ -127,20 +130,22 @@ def _query(spaces: Spaces, own: Int[np.ndarray, " member"], task: Task, found: F
     k = min(task.k, len(own) - 1)
     asked = min(k + 2, len(own))  # itself, k others and the next
     tree = KDTree(points, leafsize=16, balanced_tree=False, compact_nodes=False)
-    places = tree.query(points, asked, p=2.0 if euclidean else np.inf, workers=-1)[1]
-    pairs = np.repeat(own, asked), own[places].ravel()
-    each = [space.distance(*pairs).reshape(places.shape) for space in continuous]
-    joint = np.max(each, axis=0)
+    places = tree.query(points, asked, p=2.0 if euclidean else np.inf, workers=workers)[1]
+    each = [space.distance_to(own, own[places]) for space in continuous]
+    joint = each[0].copy() if len(each) == 1 else np.maximum(*each)
     itself = places == np.arange(len(own))[:, None]
     itself[~itself.any(axis=1), 0] = True  # among more copies than were asked for: any of them
-    order = np.argsort(np.where(itself, -1.0, joint), axis=1, kind="stable")[:, 1:]
-    joint = np.take_along_axis(joint, order, axis=1)
+    joint[itself] = -1.0
+    unsorted = np.flatnonzero((joint[:, 1:] < joint[:, :-1]).any(axis=1))
+    order = np.argsort(joint[unsorted], axis=1, kind="stable")
+    for distances in (joint, *each):
+        distances[unsorted] = np.take_along_axis(distances[unsorted], order, axis=1)
+    joint = joint[:, 1:]
     found.distances[own, :k] = joint[:, :k]
     found.within[own] = k
-    radii = [np.take_along_axis(distances, order[:, :k], axis=1).max(axis=1) for distances in each]
     kth = joint[:, k - 1]
     ball = radius_of(kth, task)
-    widths = iter(radii if task.rectangle else [ball] * len(each))
+    widths = iter([one[:, 1 : k + 1].max(axis=1) if task.rectangle else ball for one in each])
     for space, kept in zip(spaces, found.radii, strict=True):
         kept[own] = next(widths) if isinstance(space, Space) else ball
     if asked < k + 2:

@@ -68,11 +68,43 @@ class Space:
             length = np.sqrt(np.einsum("pd,pd->p", difference, difference))
         return length * self.scale
 
+    def distance_to(
+        self, rows: Int[np.ndarray, " row"], others: Int[np.ndarray, "row near"]
+    ) -> Float[np.ndarray, "row near"]:
+        """Exact distances from each of some samples to several others; the same numbers as `distance`."""
+        if self.norm != "max" and self.dims > 1:
+            pairs = np.repeat(rows, others.shape[1]), others.ravel()
+            return self.distance(*pairs).reshape(others.shape)
+        length, beside = np.zeros(0), np.empty(others.shape)
+        for place, line in enumerate(self.lines):
+            target = beside if place else (length := np.empty(others.shape))
+            np.take(line, others, out=target, mode="clip")  # which spares a check of every index
+            target -= line[rows, None]
+            np.abs(target, out=target)
+            if place:
+                np.maximum(length, beside, out=length)
+        length *= self.scale
+        return length
+
+    @cached_property
+    def lines(self) -> Float[np.ndarray, "dim sample"]:
+        """The coordinates, each together in memory."""
+        return np.ascontiguousarray(self.points.T)
+
+    def take(self, order: Int[np.ndarray, " sample"]) -> "Space":
+        """Return the samples in another order."""
+        return dataclasses.replace(self, points=self.points[order])
+
     @cached_property
     def line(self) -> Line:
         """The sorted distinct values of the only coordinate."""
         values, counts = np.unique(self.points[:, 0], return_counts=True)
         return Line(values, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+
+    @cached_property
+    def ascending(self) -> Int[np.ndarray, " sample"]:
+        """Order of the samples along the only coordinate."""
+        return np.argsort(self.points[:, 0])
 
     @cached_property
     def codes(self) -> Int[np.ndarray, " sample"]:
@@ -92,17 +124,21 @@ class Space:
         the edge are compared one by one.
         """
         values, below = self.line
-        order = np.argsort(self.points[:, 0])  # sorted questions are answered several times as fast
+        order = self.ascending  # sorted questions are answered several times as fast
         here, radius = self.points[order, 0], radius[order]
         reach = radius / self.scale
         slack = _ROUNDING * (np.abs(here) + reach)
         inner_low = np.searchsorted(values, here - (reach - slack), "right")
         inner_high = np.maximum(np.searchsorted(values, here + (reach - slack), "left"), inner_low)
-        outer_low = np.searchsorted(values, here - (reach + slack), "left")
-        outer_high = np.searchsorted(values, here + (reach + slack), "right")
+        outer_low, outer_high = inner_low.copy(), inner_high.copy()
+        low, high = here - (reach + slack), here + (reach + slack)
+        rows = np.flatnonzero(values[inner_low - 1] >= low)  # place −1 is the largest: searched again, for nothing
+        outer_low[rows] = np.searchsorted(values, low[rows], "left")
+        rows = np.flatnonzero(values[np.minimum(inner_high, len(values) - 1)] <= high)
+        outer_high[rows] = np.searchsorted(values, high[rows], "right")
         counts = below[inner_high] - below[inner_low]
         for start, stop in ((outer_low, inner_low), (inner_high, outer_high)):
-            rows, places = _ranges(start, stop)
+            rows, places = ranges(start, stop)
             near = np.abs(here[rows] - values[places]) * self.scale
             hit = near <= radius[rows] if closed else near < radius[rows]
             sizes = below[places + 1] - below[places]
@@ -113,7 +149,7 @@ class Space:
         return placed
 
 
-def _ranges(start: Int[np.ndarray, " row"], stop: Int[np.ndarray, " row"]) -> tuple[np.ndarray, np.ndarray]:
+def ranges(start: Int[np.ndarray, " row"], stop: Int[np.ndarray, " row"]) -> tuple[np.ndarray, np.ndarray]:
     """Write out the whole numbers from start to stop of each row: (row, number) for each."""
     lengths = stop - start
     rows = np.repeat(np.arange(len(start)), lengths)
@@ -137,6 +173,10 @@ class Labels:
         """0: an atom has no extent."""
         return 0
 
+    def take(self, order: Int[np.ndarray, " sample"]) -> "Labels":
+        """Return the samples in another order."""
+        return Labels(self.codes[order])
+
     @cached_property
     def others(self) -> Int[np.ndarray, " sample"]:
         """Number of other samples with the symbol of each sample."""
@@ -159,10 +199,10 @@ def others_equal(spaces: tuple[AnySpace, ...]) -> Int[np.ndarray, " sample"]:
 
 
 def as_space(variable: Variable, norm: str = "max") -> AnySpace:
-    """Place a variable, which is not constant, in its space."""
+    """Place a variable, which is not constant, in its space; coordinates that are constant are left out."""
     if variable.discrete:
         return Labels(variable.values[:, 0].astype(np.int64))
-    points, spread = centred(variable.values)
+    points, spread = centred(variable.varying)
     return Space(points, 1 / spread, norm)
 
 

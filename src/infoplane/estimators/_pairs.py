@@ -1,7 +1,6 @@
 """One pass over the distances between all rows of a layer, for every estimator that sums Gaussian kernels."""
 
 import dataclasses
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,6 +10,7 @@ from jaxtyping import Float, Int
 from infoplane._arrays import Codes
 from infoplane.estimators import _pairs_pruned as pruned
 from infoplane.estimators._pairs_kernel import Factors, compiled_loop, double_precision
+from infoplane.estimators._threads import n_threads
 
 FLOAT32_LIMIT = 5e3
 """Largest exponent scale done in float32: max‖t‖²/4σ² = 1e4."""
@@ -195,7 +195,7 @@ def _in_parts(
     if n_parts == 1:
         sums, left_out = part(0)
         return sums, left_out.copy()
-    with ThreadPoolExecutor(min(n_parts, os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(min(n_parts, n_threads())) as threads:
         results = threads.map(part, range(n_parts))
         sums, left_out = (array.copy() for array in next(results))
         for more_sums, more_left_out in results:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from infoplane.errors import InputError
 from infoplane.estimators.gaussian import Gaussian
-from infoplane.estimators.pair import LabelEstimator, PairEstimator, PairValue, Variable, nothing_to_tell
+from infoplane.estimators.pair import LabelEstimator, Order, PairEstimator, PairValue, Variable, nothing_to_tell
 
 TIED_SHARE = 0.01
 """Share of tied values above which the flag ``ties`` is raised; random data in float32 stay far below."""
@@ -85,11 +85,11 @@ class Copula(LabelEstimator):
         reason = "; ".join(text for text in (*ties, value.reason) if text)
         return dataclasses.replace(value, flags=value.flags | {"ties"}, reason=reason)
 
-    def between_many(self, x: Variable, ys: Sequence[Variable]) -> list[float]:
-        """Return I(X;Y) in bits for each of several Y beside the same X, whose ranks are taken once."""
-        if not ys or x.constant:
-            return [0.0] * len(ys)
-        return self._measure(x, ys[0]).between_many(normal_scores(x), [normal_scores(y) for y in ys])
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each of several orders; ranks are taken once."""
+        if nothing_to_tell(x, y) is not None:
+            return [0.0] * len(orders)
+        return self._measure(x, y).between_shuffled(normal_scores(x), normal_scores(y), orders)
 
     def settled(self, x: Variable, y: Variable) -> "Copula":
         """Return the estimator with ``shrinkage`` as "auto" chooses it here, for use on parts of the samples."""
@@ -119,20 +119,15 @@ def normal_scores(variable: Variable) -> Variable:
 
     if variable.discrete:
         return variable
-    columns = varying(variable) if not variable.constant else variable.values[:, :1]
+    columns = variable.varying if not variable.constant else variable.values[:, :1]
     return Variable(ndtri(rankdata(columns, axis=0) / (variable.n + 1)), False, variable.dims)
-
-
-def varying(variable: Variable) -> Float[np.ndarray, "sample live"]:
-    """Return the coordinates that are not constant."""
-    return variable.values[:, (variable.values != variable.values[:1]).any(axis=0)]
 
 
 def _ties(side: str, variable: Variable) -> list[str]:
     """Say which share of the values equals another value of the same coordinate."""
     if variable.discrete:
         return []
-    tied = tied_share(varying(variable))
+    tied = tied_share(variable.varying)
     return [f"{tied:.1%} of the values of {side} are tied"] if tied > TIED_SHARE else []
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.discrete import entropy_of_counts
-from infoplane.estimators.pair import LabelEstimator, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.pair import LabelEstimator, Order, PairValue, Variable, as_variable, nothing_to_tell
 
 CROWDED = "high-dimension"
 
@@ -90,6 +91,35 @@ class Gaussian(LabelEstimator):
         if x.discrete or y.discrete:
             return self._of_label(*((x, y) if y.discrete else (y, x)))
         return self._of_coordinates(covariance.standardise(x.values), covariance.standardise(y.values))
+
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each of several orders.
+
+        A shuffle moves the rows of an orthonormal basis of y's coordinates, which is taken once. Where something is
+        shrunk or nearly determined, each order is measured by itself.
+        """
+        if nothing_to_tell(x, y) is not None:
+            return [0.0] * len(orders)
+        sides = [covariance.standardise(v.values) for v in (x, y) if not v.discrete]
+        n, dims = x.n, sum(side.columns.shape[1] for side in sides)
+        labels = next((v for v in (x, y) if v.discrete), None)
+        counts = np.array([n]) if labels is None else _class_counts(labels)
+        if self._shrinks(dims, int(counts.min())) or counts.min() <= dims:
+            return super().between_shuffled(x, y, orders)
+        bases = [covariance.orthonormal(side) for side in sides]
+        if labels is None:
+            nats = [covariance.shared(bases[0], bases[1][order]) for order in orders]
+            ranks = [basis.shape[1] for basis in bases]
+            bias = self._bias(n, ranks[0]) + self._bias(n, ranks[1]) - self._bias(n, sum(ranks))
+        else:
+            moves = [np.argsort(order) for order in orders] if x.discrete else orders
+            codes, rank = np.unique(labels.values[:, 0], return_inverse=True)[1].reshape(-1), bases[0].shape[1]
+            nats = [covariance.between_classes(bases[0], codes[move], counts) for move in moves]
+            bias = self._bias(n, rank) - float(counts / n @ [self._bias(int(count), rank) for count in counts])
+        return [
+            (own - bias / 2) / _LN2 if math.isfinite(own) else self.between(x, y.take(order)).bits
+            for own, order in zip(nats, orders, strict=True)
+        ]
 
     def entropy(self, x: Any) -> Estimate:
         """Return the Gaussian's differential entropy ½ log2((2πe)^d |Σ|) of the rows of x, in bits.

@@ -53,6 +53,7 @@ class Kl(LabelEstimator):
         ``ties``: more than 1 % of the samples have copies. Where k copies of a sample exist the density is
         infinite: the entropy is −∞ and the information NaN. ``high-dimension``: N < k·4^d for the intrinsic
         dimension d. ``small-class``: classes with at most k samples use fewer neighbours. ``constant``: 0 bits.
+        A constant coordinate changes no information; the entropy it makes −∞ (``manifold``).
 
     When it misleads:
         The bias of an entropy grows like (k/N)^(2/d) and is visible from d = 4 on; that from the tails of a density
@@ -95,8 +96,11 @@ class Kl(LabelEstimator):
             )
         check_enough(self.name, self.k, variable.n)
         start = time.perf_counter()
-        if variable.constant:
-            value = PairValue(-math.inf, frozenset({"constant"}), f"all {variable.n} rows of x are equal")
+        n_constant = variable.dims - variable.varying.shape[1]
+        if n_constant:
+            flag = "constant" if n_constant == variable.dims else "manifold"
+            reason = f"{n_constant} of {variable.dims} coordinates are constant"
+            value = PairValue(-math.inf, frozenset({flag}), reason)
         else:
             points, spread = centred(variable.values)
             found = self._entropy(points / spread)
@@ -173,8 +177,8 @@ class Kl(LabelEstimator):
 
 
 def _unit(variable: Variable) -> Float[np.ndarray, "sample dim"]:
-    """The coordinates in units of their pooled standard deviation."""
-    points, spread = centred(variable.values)
+    """The coordinates, those that are constant left out, in units of their pooled standard deviation."""
+    points, spread = centred(variable.varying)
     return points / spread
 
 

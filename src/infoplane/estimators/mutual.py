@@ -31,7 +31,8 @@ def mutual_information(
         estimator: a name (`list_estimators`), an instance such as ``Ksg1(k=5)``, or a table with ``name``. Good
             first choices: ``ksg1`` for two continuous variables, ``ross`` for a continuous and a discrete one,
             ``plugin`` for two discrete ones, ``mixed-ksg`` where floats repeat.
-        seed: what the sub-samples and shuffles are drawn from; the estimate itself has no randomness.
+        seed: what the sub-samples and shuffles are drawn from. The estimate itself has no randomness, but for
+            ``sliced``, whose random directions come from its own parameter ``Sliced(seed=…)``.
         uncertainty: also give ``std_error`` and a 95 % ``interval``.
         null: number of shuffles of y for ``null``: mean, sd and p-value of the estimate without dependence.
         params: parameters of the estimator, for example ``k=5``.

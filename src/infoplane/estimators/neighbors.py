@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,18 +12,12 @@ from scipy.special import digamma
 from infoplane.errors import InputError
 from infoplane.estimators._neighbors_judge import LN2, judged, mean_digamma
 from infoplane.estimators._neighbors_search import Spaces, find
-from infoplane.estimators._neighbors_shuffled import find_shuffled, list_length
-from infoplane.estimators._neighbors_space import NORMS, AnySpace, Labels, Space, as_space
+from infoplane.estimators._neighbors_shuffled import find_shuffled
+from infoplane.estimators._neighbors_space import NORMS, Labels, as_space
 from infoplane.estimators._neighbors_sweep import Found, Task
-from infoplane.estimators.pair import LabelEstimator, PairEstimator, PairValue, Variable, nothing_to_tell
+from infoplane.estimators.pair import LabelEstimator, Order, PairEstimator, PairValue, Variable, nothing_to_tell
 
 Norm = Literal["max", "euclidean"]
-
-_TOGETHER = 10
-"""Second variables measured in one sweep; bounds the memory of their results."""
-
-_WORTH_LISTS = 8
-"""Shuffled labels from which lists of near samples pay."""
 
 
 def check_neighbors(name: str, k: int, norm: str) -> None:
@@ -77,29 +71,13 @@ class _Neighbors(PairEstimator):
         found = find([spaces], self.task)[0]
         return judged(self.nats(spaces, found) / LN2, spaces, found, self.k, dropped)
 
-    def between_many(self, x: Variable, ys: Sequence[Variable]) -> list[float]:
-        """Return I(X;Y) in bits for each Y; distances between the samples of X are computed once for many."""
-        plain = [without_single_symbols(x, y)[2] == 0 and nothing_to_tell(x, y) is None for y in ys]
-        if not all(plain):
-            return super().between_many(x, ys)
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each of several orders; distances are computed once."""
         check_enough(self.name, self.k, x.n)
-        first, others = as_space(x, self.norm), [as_space(y, self.norm) for y in ys]
-        return [
-            self.nats((first, other), found) / LN2
-            for other, found in zip(others, self._find_many(first, others), strict=True)
-        ]
-
-    def _find_many(self, first: AnySpace, others: list[AnySpace]) -> Iterator[Found]:
-        """Find the neighbours beside each of several second variables."""
-        labels = [other for other in others if isinstance(other, Labels)]
-        if isinstance(first, Space) and len(labels) == len(others) >= _WORTH_LISTS:
-            rarest = min(int(own.others.min()) + 1 for own in labels)
-            length = list_length(first, rarest, self.k)
-            if length:
-                yield from find_shuffled(first, labels, self.task, length)
-                return
-        for start in range(0, len(others), _TOGETHER):
-            yield from find([(first, other) for other in others[start : start + _TOGETHER]], self.task)
+        if nothing_to_tell(x, y) is not None or without_single_symbols(x, y)[2]:
+            return super().between_shuffled(x, y, orders)
+        spaces = as_space(x, self.norm), as_space(y, self.norm)
+        return [self.nats(spaces, found) / LN2 for found in find_shuffled(spaces, orders, self.task)]
 
 
 def without_single_symbols(x: Variable, y: Variable) -> tuple[Variable, Variable, int]:
@@ -137,7 +115,7 @@ class Ksg1(_Neighbors):
         ``ceiling``: above 70 % of that largest value; in practice the estimate stops growing there.
         ``high-dimension``: N < k·4^d for the intrinsic dimension d of the pairs; biased, mostly towards 0.
         ``ties``: more than 1 % of the samples have exact copies or shared distances; they are counted by the
-        formula as they are, no noise is added. ``constant``: 0 bits.
+        formula as they are, no noise is added. ``constant``: 0 bits; single constant coordinates change nothing.
 
     When it misleads:
         Heavy tails and strong dependence in more than about 6 coordinates are underestimated. Data with atoms
@@ -226,8 +204,7 @@ class MixedKsg(_Neighbors, LabelEstimator):
 
     where ρ_i = 0, k_i, n_x and n_y are the numbers of samples equal to i. So it is `Ksg1` on continuous data
     without ties, `Ross` for a label, and counting for atoms. The paper prints ln n in place of ψ(n), with the points
-    at distance ρ_i counted: that needs large k, and is 0.46 nats too low at k = 3 for independent variables; this
-    is the form that the authors used.
+    at distance ρ_i counted: that needs large k, and is 0.46 nats too low at k = 3 for independent variables.
 
     Discrete variables are atoms: different symbols are farther apart than any coordinates, so neighbours are
     sought among samples of the same label and the codes of labels do not matter.

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
@@ -15,6 +14,7 @@ from infoplane.errors import InputError
 from infoplane.estimators._pairs import FLOAT32_LIMIT, UNRESOLVED, unit_ball
 from infoplane.estimators._pairs_kernel import double_precision
 from infoplane.estimators._pairs_pruned import Merged, merge_equal
+from infoplane.estimators._threads import n_threads
 from infoplane.estimators.base import SATURATION_MARGIN, EntropyEstimator, Layers, LayerValues, Values
 
 QUERIES = 256
@@ -228,7 +228,7 @@ def _posterior_entropies(
         with double_precision():
             return np.asarray(kernel(queries[own], places[own], noise, *compared, **sizes))
 
-    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+    with ThreadPoolExecutor(n_threads()) as threads:
         parts = list(threads.map(part, range(n_draws * n_queries)))
     return np.stack(parts, axis=1).reshape(2, n_draws, -1)[:, :, :n_rows]
 

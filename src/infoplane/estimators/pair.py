@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 
 from infoplane._arrays import as_labels, as_samples, is_discrete, to_numpy
 from infoplane.errors import InputError
@@ -19,6 +19,9 @@ SUITABLE = {
     "mixed": ("ross", "mixed-ksg", "kl"),
 }
 """Names of estimators that error texts recommend for each kind of pair, the first choice first."""
+
+Order = Int[np.ndarray, " sample"]
+"""Which row stands where: each once."""
 
 _SHOWN = 5
 """How many rows an error text names."""
@@ -48,6 +51,11 @@ class Variable:
     def dims(self) -> int:
         """Number of coordinates that were given."""
         return self.columns or self.values.shape[1]
+
+    @property
+    def varying(self) -> Num[np.ndarray, "sample live"]:
+        """The values without the columns that are constant."""
+        return self.values[:, (self.values != self.values[:1]).any(axis=0)]
 
     def take(self, rows: Any) -> "Variable":
         """Return the samples of these rows (indices or a mask); codes keep their numbers."""
@@ -140,9 +148,16 @@ class PairEstimator(Estimator):
     def between(self, x: Variable, y: Variable) -> PairValue:
         """Return I(X;Y) of checked variables of equal length and of a kind in ``kinds``."""
 
-    def between_many(self, x: Variable, ys: Sequence[Variable]) -> list[float]:
-        """Return I(X;Y) in bits for each of several Y beside the same X: what a permutation null asks for."""
-        return [self.between(x, y).bits for y in ys]
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each of several orders: what a permutation null asks for.
+
+        Estimators override it with what gives the same numbers faster.
+        """
+        return [self.between(x, y.take(order)).bits for order in orders]
+
+    def settled(self, x: Variable, y: Variable) -> "PairEstimator":
+        """Return the estimator with what it chooses by the number of samples held fixed, for parts of them."""
+        return self
 
     def __call__(self, x: Any, y: Any) -> Estimate:
         """Estimate I(X;Y) in bits; see `infoplane.mutual_information`."""

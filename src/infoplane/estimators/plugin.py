@@ -3,14 +3,16 @@
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from infoplane.errors import InputError
 from infoplane.estimators.base import SATURATION_MARGIN, Estimate
 from infoplane.estimators.discrete import cell_information, check_correction, entropy_of_counts
-from infoplane.estimators.pair import PairEstimator, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.pair import Order, PairEstimator, PairValue, Variable, as_variable, nothing_to_tell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +54,22 @@ class Plugin(PairEstimator):
         told = nothing_to_tell(x, y)
         if told is not None:
             return told
-        # Codes of a part of the samples may have gaps; alphabets are the symbols that are there.
-        codes = [np.unique(variable.values[:, 0], return_inverse=True)[1].reshape(-1) for variable in (x, y)]
-        measured = cell_information(codes[0][None], codes[1].astype(np.int64), int(codes[1].max()) + 1, self.correction)
+        return _judged(float(self._information(_symbols(x)[None], _symbols(y))[0]), x.n)
+
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each of several orders, which are counted together."""
+        if nothing_to_tell(x, y) is not None:
+            return [0.0] * len(orders)
+        of_x, of_y = _symbols(x), _symbols(y)
+        return [float(bits) for bits in self._information(np.stack([of_y[order] for order in orders]), of_x)]
+
+    def _information(
+        self, codes: Int[np.ndarray, "row sample"], others: Int[np.ndarray, " sample"]
+    ) -> Float[np.ndarray, " row"]:
+        """Information in bits between each row of codes and the others."""
+        measured = cell_information(codes, others, int(others.max()) + 1, self.correction)
         assert measured.label is not None
-        return _judged(float(measured.label[0]), x.n)
+        return measured.label
 
     def entropy(self, x: Any) -> Estimate:
         """Return the entropy of the rows of x, which are symbols, in bits.
@@ -76,6 +89,11 @@ class Plugin(PairEstimator):
             bits=value.bits, flags=value.flags, reason=value.reason, n=variable.n, dims=(variable.dims,),
             estimator=self.name, params=self.params, seconds=time.perf_counter() - start,
         )  # fmt: skip
+
+
+def _symbols(variable: Variable) -> Int[np.ndarray, " sample"]:
+    """Number the symbols that are there: codes of a part of the samples may have gaps."""
+    return np.unique(variable.values[:, 0], return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def _judged(bits: float, n: int) -> PairValue:

@@ -13,7 +13,7 @@ from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
 from infoplane.estimators.copula import Copula, neighbors
 from infoplane.estimators.gaussian import Gaussian
-from infoplane.estimators.pair import LabelEstimator, PairEstimator, PairValue, Variable, nothing_to_tell
+from infoplane.estimators.pair import LabelEstimator, Order, PairEstimator, PairValue, Variable, nothing_to_tell
 
 Direction = Float[np.ndarray, " dim"]
 
@@ -95,14 +95,13 @@ class Sliced(LabelEstimator):
             kind="sliced",
         )
 
-    def between_many(self, x: Variable, ys: Sequence[Variable]) -> list[float]:
-        """Return SI(X;Y) in bits for each of several Y of one shape beside the same X, projected once."""
-        if not ys or nothing_to_tell(x, ys[0]) or self.kind == "pca":  # principal directions of each y are its own
-            return super().between_many(x, ys)
-        inner = self._inner(x, ys[0])
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return SI(X;Y) in bits with the rows of y in each of several orders; both are projected once."""
+        if nothing_to_tell(x, y) is not None:
+            return [0.0] * len(orders)
+        inner = self._inner(x, y)
         bits = [
-            inner.between_many(_project(x, theta), [_project(y, phi) for y in ys])
-            for theta, phi in self._pairs(x, ys[0])
+            inner.between_shuffled(_project(x, theta), _project(y, phi), orders) for theta, phi in self._pairs(x, y)
         ]
         return [float(mean) for mean in np.mean(bits, axis=0)]
 

@@ -33,8 +33,8 @@ EXTRAPOLATED = (2, 3, 4)
 
 EXTRAPOLATION_REPEATS = 4
 
-_SHUFFLED_BYTES = 2**26
-"""Memory for shuffled copies of one variable."""
+_ORDERS_BYTES = 2**26
+"""Memory for the orders of shuffles."""
 
 _DIVIDE, _SHUFFLE, _EXTRAPOLATE = range(3)
 """What a stream of random numbers is for."""
@@ -229,8 +229,7 @@ def _spread(measured: dict[int, Float[np.ndarray, "repeat part"]]) -> Spread:
 
 def _measure_rows(estimator: PairEstimator, x: Variable, y: Variable) -> Measure:
     """Measure parts as the whole was measured, with what the estimator chose by the number of samples held fixed."""
-    settle = getattr(estimator, "settled", None)
-    settled = estimator if settle is None else settle(x, y)
+    settled = estimator.settled(x, y)
     return lambda rows: settled.between(x.take(rows), y.take(rows)).bits
 
 
@@ -252,14 +251,23 @@ def _null(estimator: PairEstimator, x: Variable, y: Variable, bits: float, times
     """Measure shuffled data; None where the estimate itself is not a number."""
     if math.isnan(bits):
         return None
-    block = max(1, _SHUFFLED_BYTES // y.values.nbytes)
+    block = max(1, _ORDERS_BYTES // (8 * y.n))
     shuffled: list[float] = []
     for first in range(0, times, block):
-        streams = [np.random.default_rng([seed, _SHUFFLE, index]) for index in range(first, min(first + block, times))]
-        shuffled += estimator.between_many(x, [y.take(stream.permutation(y.n)) for stream in streams])
+        orders = [_shuffled_order(y.n, seed, index) for index in range(first, min(first + block, times))]
+        shuffled += estimator.between_shuffled(x, y, orders)
     values = np.array(shuffled)
     reached = int((values >= bits).sum())
     return Null(float(values.mean()), float(values.std(ddof=1)), (1 + reached) / (1 + times))
+
+
+def _shuffled_order(n: int, seed: int, index: int) -> Rows:
+    """Draw an order of n rows: random numbers are sorted with the row in their low bits, twice as fast as swaps."""
+    bits = np.uint64(n.bit_length())
+    drawn = np.random.default_rng([seed, _SHUFFLE, index]).integers(2**64, size=n, dtype=np.uint64)
+    keys = (drawn >> bits << bits) | np.arange(n, dtype=np.uint64)
+    keys.sort()
+    return (keys & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
 
 
 def _check_whole(argument: str, value: Any, *, least: int) -> None:

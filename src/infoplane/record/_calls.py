@@ -200,7 +200,7 @@ def _fitting(seen: Sequence[Call], item: Any) -> list[str]:
         return fitting
     fitting = [item] if item in names else fnmatch.filter(layers, item) or fnmatch.filter(names, item)
     if not fitting:
-        near = did_you_mean(item, names)
+        near = did_you_mean(item, names).partition("; known:")[0]  # they are listed in their own order
         raise InputError(
             f"layers: '{item}' fits no layer that runs, or one inside scan or vmap{near} (layers: {', '.join(names)})"
         )

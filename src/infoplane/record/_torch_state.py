@@ -146,9 +146,17 @@ class Inputs:
         dtype = self.dtype if part.is_floating_point() and self.dtype is not None else part.dtype
         return part.detach().to(device=self.devices[0] if self.devices else part.device, dtype=dtype, copy=True)
 
-    def differ(self, tensors: Sequence[torch.Tensor]) -> str:
-        """Say how the floating type of the arguments differs from the model's; empty where it does not."""
-        others = [tensor.dtype for tensor in tensors if tensor.is_floating_point() and tensor.dtype != self.dtype]
+    def differ(self, tensors: Sequence[torch.Tensor], error: Exception) -> str:
+        """Say how the type of the arguments differs from the model's, where that can be what failed; else empty.
+
+        Whole numbers differ from the weights of an embedding too, so that the error has to speak of types.
+        """
+        is_of_types = "dtype" in str(error) or "scalar type" in str(error)
+        others = [
+            tensor.dtype
+            for tensor in tensors
+            if tensor.dtype != self.dtype and (is_of_types or tensor.is_floating_point())
+        ]
         if not others or self.dtype is None:
             return ""
         return f"inputs are {others[0]}, the model's weights {self.dtype}; call .to({self.dtype}) on the inputs"

@@ -134,8 +134,9 @@ def _watch(named: Mapping[str, nn.Module], run: Callable[[], Sequence[torch.Tens
         count[name] += 1
         open_.append(_Call(name, count[name], tuple(open_), tuple(_identity(t) for _, t in tensors_of(inputs))))
 
-    def leave(_: nn.Module, __: Any, output: Any) -> None:
-        call = open_.pop()
+    def leave(name: str, _: nn.Module, __: Any, output: Any) -> None:
+        while (call := open_.pop()).module != name:
+            pass  # one that failed within, and whose error the model caught
         call.outputs = tuple(tensors_of(output))  # held, so that no other tensor takes their place in memory
         call.gave = tuple(_identity(tensor) for _, tensor in call.outputs)
         finished.append(call)
@@ -143,7 +144,7 @@ def _watch(named: Mapping[str, nn.Module], run: Callable[[], Sequence[torch.Tens
     with contextlib.ExitStack() as hooks:
         for name, module in named.items():
             hooks.callback(module.register_forward_pre_hook(functools.partial(enter, name)).remove)
-            hooks.callback(module.register_forward_hook(leave).remove)
+            hooks.callback(module.register_forward_hook(functools.partial(leave, name)).remove)
         known = {_identity(tensor) for tensor in run()}
     for call in finished:
         call.repeats = isinstance(named[call.module], REPEATING) and known.issuperset(call.took)
@@ -208,8 +209,9 @@ def _fitting(taps: Sequence[Tap], item: Any, named: Mapping[str, nn.Module]) -> 
         return _named_exactly(item, exact)
     patterns = ([tap for tap in among if fnmatch.fnmatchcase(tap.name, item)] for among in (layers, usable))
     names = [tap.name for tap in usable]
+    near = did_you_mean(item, names).partition("; known:")[0]  # they are listed in their own order
     return next(filter(None, patterns), None) or _refuse(
-        f"layers: '{item}' fits no layer{did_you_mean(item, names)} (layers: {', '.join(names)})"
+        f"layers: '{item}' fits no layer{near} (layers: {', '.join(names)})"
     )
 
 
@@ -220,7 +222,7 @@ def _named_exactly(item: str, taps: Sequence[Tap]) -> list[Tap]:
     if not taps:
         raise InputError(
             f"layer '{item}' gives no tensor when the model is evaluated: its forward is not called, or gives "
-            "something else; name another module"
+            "something else (complex, sparse, nested and quantised tensors are not measured); name another module"
         )
     raise InputError(
         f"layer '{item}' gives shape {taps[0].shape} for 3 inputs; expected one axis of that length, a row for each "

@@ -8,8 +8,10 @@ way to the new ones.
 import contextlib
 import importlib.metadata
 import json
+import os
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ class Folder:
     Attributes:
         path: where it is.
         entries: what it holds, ascending.
+        is_open: whether it is still held.
 
     Raises:
         StoreError: when it holds other things, another recording, or is in use.
@@ -45,12 +48,14 @@ class Folder:
         with files.named(path):
             if path.exists() and not path.is_dir():
                 raise StoreError(f"{path}: is a file; give out= a folder")
-            others = {item.name for item in path.iterdir()} - {files.LOCK} if path.exists() else set()
-        if others and ASKED not in others:
+            others = {item.name for item in path.iterdir()} if path.exists() else set()
+        # a process that was killed at its very beginning leaves these
+        if others - {files.LOCK, ASKED + files.PARTIAL} and ASKED not in others:
             raise StoreError(f"{path}: is not empty; give out= a folder that does not exist yet")
         files.make_folder(path)
         self._held = contextlib.ExitStack()
-        self._held.enter_context(files.hold(path))
+        self._held.enter_context(_hold(path))
+        self.is_open = True
         try:
             self.entries = self._open(about, attributes)
         except BaseException:
@@ -58,16 +63,22 @@ class Folder:
             raise
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Let go of the folder; from now on another recorder may have it."""
+        self.is_open = False
         self._held.close()
 
     def append(self, entry: Entry) -> None:
         """Write an epoch, flushed to disk."""
-        files.append_line(self.path / ROWS, entry.to_line())
+        self._write(entry.to_line())
 
     def go_back(self, epoch: int) -> None:
         """Write that the epochs from this one on are measured anew."""
-        files.append_line(self.path / ROWS, {"from_epoch": epoch})
+        self._write({"from_epoch": epoch})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        if not self.is_open:
+            raise StoreError(f"{self.path}: its recorder was closed; make a new one with the same out=, which goes on")
+        files.append_line(self.path / ROWS, line)
 
     def record(self, path: Path, digest: str) -> None:
         """Write the SHA-256 of a file into the log."""
@@ -76,12 +87,29 @@ class Folder:
 
     def _open(self, about: Mapping[str, Any], attributes: Mapping[str, Any]) -> list[Entry]:
         asked = {"format": FORMAT, "kind": KIND, **about}
-        if not (self.path / ASKED).exists():
+        is_unused = is_recording(self.path) and not (self.path / ROWS).exists()
+        if is_unused or not (self.path / ASKED).exists():  # the first attempt may have had other arguments
             made = {"version": importlib.metadata.version("infoplane"), "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
             files.write_json(self.path / ASKED, asked | made | {"attributes": dict(attributes)})
             return []
         refuse_other(self.path, read_about(self.path), asked)
         return read_entries(self.path)
+
+
+@contextlib.contextmanager
+def _hold(path: Path) -> Iterator[None]:
+    """Hold the folder; where this very process has it, as after running a notebook's cell again, say what to do."""
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(files.hold(path))
+        except StoreError as error:
+            if f"in use by process {os.getpid()} on {socket.gethostname()}" not in str(error):
+                raise
+            text = (
+                f"{path}: in use by process {os.getpid()}, which is this one; call close() on the recorder that has it"
+            )
+            raise StoreError(text) from None
+        yield
 
 
 def is_recording(path: Path) -> bool:
@@ -137,6 +165,11 @@ def refuse_other(path: Path, made: Mapping[str, Any], asked: Mapping[str, Any]) 
             continue
         if key in ("inputs", "held_out") and isinstance(was, Mapping) and isinstance(now, Mapping):
             raise StoreError(f"{path}: {_other_data(key, was, now)}; give out= another folder")
+        if key == "held_out":
+            has, asks = ("a", "none") if now is None else ("no", "one")
+            raise StoreError(
+                f"{path}: was recorded with {has} held-out set, now there is {asks}; give out= another folder"
+            )
         raise StoreError(f"{path}: its {key} is {was!r}, now {now!r}; give out= another folder")
 
 

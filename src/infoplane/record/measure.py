@@ -72,12 +72,13 @@ def measure_set(
 
 def slices(activations: Mapping[str, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:
     """Cut activations that were computed beforehand, in the order of the inputs, into batches."""
-    for layer, values in activations.items():
+    named = {str(layer): values for layer, values in activations.items()}
+    for layer, values in named.items():
         if not hasattr(values, "__len__") or len(values) != n_samples:
             came = getattr(values, "shape", type(values).__name__)
             raise InputError(f"activations of '{layer}' have shape {came}; expected ({n_samples}, …)")
-    kept = select_names([str(layer) for layer in activations], layers)
-    return lambda place, _: {layer: activations[layer][place] for layer in kept}
+    kept = select_names([*named], layers)
+    return lambda place, _: {layer: named[layer][place] for layer in kept}
 
 
 def _activations(
@@ -128,7 +129,11 @@ def _as_rows(part: Any, name: str, place: slice) -> Float[np.ndarray, "sample di
         raise InputError(
             f"activations of '{name}' have shape {rows.shape}; expected ({n_samples}, …), a row for each input"
         )
-    if rows.dtype.kind in "US" or rows.size == 0:
+    if rows.size == 0:
+        raise InputError(
+            f"activations of '{name}' have shape {rows.shape}: no numbers; leave this layer out with layers=…"
+        )
+    if rows.dtype.kind in "US":
         raise InputError(f"activations of '{name}' have shape {rows.shape}, dtype {rows.dtype}; expected numbers")
     rows = rows.reshape(n_samples, -1)
     if rows.dtype.name in ("float32", "float64"):

@@ -35,6 +35,13 @@ class FunctionProbe:
     function: Evaluate
     layers: str | Sequence[str] | None = None
 
+    def __post_init__(self) -> None:
+        if not callable(self.function):
+            raise InputError(
+                f"activations are a {type(self.function).__name__}; expected a mapping {{layer's name: array}}, or a "
+                "function of a batch of inputs that gives one"
+            )
+
     def measuring(self) -> contextlib.AbstractContextManager[Evaluate]:
         """Give the function, with the layers chosen."""
         return contextlib.nullcontext(self._evaluate)
@@ -42,8 +49,12 @@ class FunctionProbe:
     def _evaluate(self, inputs: Any) -> Mapping[str, Any]:
         given = self.function(inputs)
         if not isinstance(given, Mapping):
-            raise InputError(f"activations are a {type(given).__name__}; expected a mapping {{layer's name: array}}")
-        return {name: given[name] for name in select_names([str(name) for name in given], self.layers)}
+            raise InputError(
+                f"activations are a {type(given).__name__}; expected a mapping {{layer's name: array}}; into a model "
+                "the recorder sees by attach(model)"
+            )
+        named = {str(name): values for name, values in given.items()}
+        return {name: named[name] for name in select_names([*named], self.layers)}
 
 
 def select_names(names: Sequence[str], wanted: str | Iterable[str] | None) -> list[str]:
@@ -58,7 +69,7 @@ def select_names(names: Sequence[str], wanted: str | Iterable[str] | None) -> li
     """
     if wanted is None or wanted == "all":
         return list(names)
-    patterns = [wanted] if isinstance(wanted, str) else list(wanted)
+    patterns = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
     kept: set[str] = set()
     for pattern in patterns:
         fitting = [name for name in names if name == pattern] or fnmatch.filter(names, str(pattern))
@@ -88,6 +99,8 @@ def probe_of(model: Any, layers: Any = None, **options: Any) -> Probe:
     Raises:
         InputError: for a model of an unknown kind, or an option that its kind does not take.
     """
+    if isinstance(model, type):
+        raise InputError(f"model is the class {model.__name__}; expected a model made of it, {model.__name__}(…)")
     roots = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
     for root, home in _FRAMEWORKS.items():
         if root in roots:

@@ -4,23 +4,20 @@ import bisect
 import contextlib
 import dataclasses
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from infoplane import results, schedules
-from infoplane.errors import InputError, did_you_mean
+from infoplane.errors import InputError
 from infoplane.estimators import EstimatorLike, build_all
 from infoplane.estimators.base import Estimator
-from infoplane.estimators.binning import Binning
+from infoplane.record._checks import check_arguments, check_curves, check_epoch, refuse_run_edges
 from infoplane.record.folder import RESULT, Folder
 from infoplane.record.measure import Measurement, measure_set, slices
 from infoplane.record.probes import FunctionProbe, Probe, probe_of
-from infoplane.record.rows import CURVES, SETS, Entry, Row, assemble
+from infoplane.record.rows import SETS, Entry, Row, assemble
 from infoplane.record.sets import MeasuredSet
 
 if TYPE_CHECKING:
@@ -92,16 +89,11 @@ class Recorder:
         name: str = "recording",
         live: bool = True,
     ) -> None:
-        for argument, value, least in (
-            ("batch_size", batch_size, 1),
-            ("memory", memory, 1),
-            ("target_bins", target_bins, 2),
-        ):
-            if value < least:
-                raise InputError(f"{argument} is {value}; expected at least {least}")
+        known = {} if epochs is None else {"epochs": epochs}
+        check_arguments(on_row=on_row, out=out, batch_size=batch_size, memory=memory, target_bins=target_bins, **known)
         single = isinstance(estimators, str | Mapping | Estimator)
         self.estimators = build_all([estimators] if single else estimators)
-        _refuse_run_edges(self.estimators.values())
+        refuse_run_edges(self.estimators.values())
         options = {"batch_size": batch_size, "target_bins": target_bins}
         self._sets = {SETS[0]: MeasuredSet(inputs, labels, "inputs", **options)}
         if held_out is not None:
@@ -146,10 +138,13 @@ class Recorder:
         epoch = self._check_epoch(epoch, force)
         due = force or self._due(epoch)
         if curves:
-            self._curves.append((epoch, _check_curves(curves)))
-        if due:
-            self._keep(self._measure(epoch, activations))
+            self._curves.append((epoch, check_curves(curves)))
+        entry = self._measure(epoch, activations) if due else None
+        if entry is not None:
+            self._keep(entry)
         self._previous = epoch
+        if entry is not None:
+            self._announce(entry)
         return due
 
     def insert(self, epoch: int, activations: Any = None) -> None:
@@ -162,9 +157,12 @@ class Recorder:
         Raises:
             InputError: for an epoch that was measured, activations that cannot be used, changed inputs.
         """
+        epoch = check_epoch(epoch)
         if any(entry.epoch == epoch for entry in self.entries):
             raise InputError(f"epoch {epoch} has been measured; expected another")
-        self._add(self._measure(epoch, activations))
+        entry = self._measure(epoch, activations)
+        self._add(entry)
+        self._announce(entry)
 
     def values(self) -> dict[int, schedules.Values]:
         """What was measured so far, by epoch, as the planner of a schedule is told it."""
@@ -192,11 +190,11 @@ class Recorder:
         Raises:
             InputError: for a model of an unknown kind, or layers that fit nothing (lists the names).
         """
-        self._probe = probe_of(model, self.layers if layers is None else layers, **options)
+        outer, self._probe = self._probe, probe_of(model, self.layers if layers is None else layers, **options)
         try:
             yield self
         finally:
-            self._probe = None
+            self._probe = outer
             self.save()
 
     @property
@@ -213,9 +211,10 @@ class Recorder:
         if not self.entries:
             raise InputError("nothing has been measured yet; call step(epoch) first")
         ds = assemble(self._with_curves(), self.estimators, self._attributes())
-        if self._folder is not None:
+        if self._folder is not None and self._folder.is_open:
             results.save(ds, self._folder.path / RESULT, self._folder.record)
             self._saved_at = time.monotonic()
+        if self._folder is not None:
             ds.attrs["folder"] = str(self._folder.path)
         return ds
 
@@ -225,7 +224,7 @@ class Recorder:
             self.results()
 
     def close(self) -> None:
-        """Write the result and let go of the folder."""
+        """Write the result and let go of the folder; nothing can be measured into it any more."""
         self.save()
         if self._folder is not None:
             self._folder.close()
@@ -257,11 +256,12 @@ class Recorder:
                 self._folder.append(entry)
 
     def _check_epoch(self, epoch: Any, force: bool) -> int:
-        if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
-            raise InputError(f"epoch is {epoch!r}; expected a whole number, 0 before training")
+        epoch = check_epoch(epoch)
         if self._previous is not None and epoch < self._previous + (not force):
             raise InputError(f"epoch {epoch} comes after epoch {self._previous}; expected epochs that only rise")
-        return int(epoch)
+        if self._last is not None and epoch > self._last:  # the training goes on beyond what was said
+            self._last = self._planner = None
+        return epoch
 
     def _due(self, epoch: int) -> bool:
         if isinstance(self.schedule, schedules.DeltaExact):
@@ -335,6 +335,9 @@ class Recorder:
         self._curves = []
         if self._folder is not None and time.monotonic() - self._saved_at > SAVE_SECONDS:
             self.save()
+
+    def _announce(self, entry: Entry) -> None:
+        """Tell the rows of an epoch that is kept: an error of the listener leaves the record whole."""
         if self.on_row is not None:
             for row in entry.rows(list(self.estimators)):
                 self.on_row(row)
@@ -379,19 +382,3 @@ class Recorder:
 def _values(entry: Entry) -> schedules.Values:
     """What an epoch gave on the first set of inputs, as of an ensemble of one."""
     return entry.sets[SETS[0]].values["bits"][:, None]
-
-
-def _refuse_run_edges(estimators: Any) -> None:
-    if any(isinstance(e, Binning) and e.edges == "run" for e in estimators):
-        raise InputError(
-            "binning edges 'run' need the range over a whole training, which is not over yet; use edges 'layer', or "
-            "'fixed' with low and high"
-        )
-
-
-def _check_curves(curves: Mapping[str, float]) -> dict[str, float]:
-    for key in curves:
-        if key not in CURVES:
-            raise InputError(f"curves: unknown '{key}'{did_you_mean(str(key), CURVES)}")
-    values = {key: float(value) for key, value in curves.items()}
-    return {key: value for key, value in values.items() if not math.isnan(value)}

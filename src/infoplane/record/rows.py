@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,9 @@ class Entry:
         content = {
             "epoch": self.epoch,
             "sets": {name: _plain(measurement) for name, measurement in self.sets.items()},
-            "curves": [[epoch, dict(values)] for epoch, values in self.curves],
+            "curves": [
+                [epoch, {name: _word(value) for name, value in values.items()}] for epoch, values in self.curves
+            ],
         }
         return content | {_SUM: _digest(content)}
 
@@ -102,7 +105,9 @@ class Entry:
         return Entry(
             epoch=content["epoch"],
             sets={name: _measurement(part) for name, part in content["sets"].items()},
-            curves=[(epoch, values) for epoch, values in content["curves"]],
+            curves=[
+                (epoch, {name: float(value) for name, value in values.items()}) for epoch, values in content["curves"]
+            ],
         )
 
 
@@ -124,15 +129,20 @@ def _rows(epoch: int, estimators: Sequence[str], set_: str, m: Measurement) -> I
 
 
 def _plain(m: Measurement) -> dict[str, Any]:
-    """Return a measurement as lists of numbers; what is NaN becomes null, which every reader of JSON takes."""
-    numbers = {key: _nulls(value) for key, value in [*m.values.items(), *m.spreads.items()]}
+    """Return a measurement as lists of numbers that every reader of JSON takes: NaN is null, infinity a word."""
+    numbers = {key: _finite(value) for key, value in [*m.values.items(), *m.spreads.items()]}
     return {"layers": list(m.layers), "flags": m.flags.tolist()} | numbers
 
 
-def _nulls(values: Float[np.ndarray, "..."]) -> Any:
+def _finite(values: Float[np.ndarray, "..."]) -> Any:
     numbers = values.astype(object)
     numbers[np.isnan(values)] = None
+    numbers[np.isposinf(values)], numbers[np.isneginf(values)] = "inf", "-inf"
     return numbers.tolist()
+
+
+def _word(value: float) -> float | str:
+    return str(value) if math.isinf(value) else value
 
 
 def _measurement(part: Mapping[str, Any]) -> Measurement:

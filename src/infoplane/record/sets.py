@@ -1,7 +1,7 @@
 """The inputs and labels on which a model is measured, and what is fixed about them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from functools import cached_property
 from typing import Any
 
@@ -36,15 +36,22 @@ class MeasuredSet:
 
     def __init__(self, inputs: Any, labels: Any, argument: str, *, batch_size: int, target_bins: int) -> None:
         self.argument, self.batch_size = argument, batch_size
+        _refuse_listed_inputs(inputs, labels, argument)
         self.inputs = _adopt(inputs, argument)
         self.n_samples = _common_length(self.inputs, argument)
         self.labels, self.targets = _as_classes(labels, argument, self.n_samples, target_bins)
         self.rows = self._hash_rows()
 
     def batches(self, size: int) -> Iterator[tuple[slice, Any]]:
-        """Yield the inputs in batches of a size, each with its place among the samples."""
-        for start in range(0, self.n_samples, size):
-            place = slice(start, min(start + size, self.n_samples))
+        """Yield the inputs in batches of a size, each with its place among the samples.
+
+        A last sample that would be alone joins the batch before it: models that squeeze their outputs fail on one.
+        """
+        starts = [*range(0, self.n_samples, size)]
+        if size > 1 and self.n_samples - starts[-1] == 1:
+            starts.pop()
+        for start, stop in zip(starts, [*starts[1:], self.n_samples], strict=True):
+            place = slice(start, stop)
             yield place, _take(self.inputs, place)
 
     def check_unchanged(self) -> None:
@@ -118,13 +125,48 @@ def _adopt(inputs: Any, argument: str) -> Any:
 
 
 def _adopt_array(part: Any, argument: str) -> Any:
+    _refuse_no_array(part, argument)
+    if hasattr(part, "iloc"):  # a table of pandas, whose slices go by its index
+        part = part.to_numpy()
     kept = part if hasattr(part, "shape") and hasattr(part, "__getitem__") else to_numpy(part, argument)
     shape = tuple(kept.shape)
     if isinstance(kept, np.ndarray):
         to_numpy(kept, argument)  # refuses objects, masks and the like
+    if getattr(getattr(kept, "dtype", None), "kind", "") in ("U", "S"):
+        raise InputError(f"{argument} hold strings; expected numbers, for example each word's place in a vocabulary")
     if not shape or shape[0] < 2:
         raise InputError(f"{argument} has shape {shape}; expected (sample, …) with at least 2 samples")
     return kept
+
+
+def _refuse_no_array(part: Any, argument: str) -> None:
+    """Refuse what gives samples one by one or has no rows to be cut, and say how to make an array of it."""
+    if any(cls.__module__.startswith("torch.utils.data") for cls in type(part).__mro__):
+        once = "[batch for batch, _ in loader]" if hasattr(part, "batch_size") else "[sample for sample, _ in dataset]"
+        join = "torch.cat" if hasattr(part, "batch_size") else "torch.stack"
+        raise InputError(f"{argument} is a {type(part).__name__}; expected an array, for example {join}({once})")
+    if part is None or isinstance(part, Iterator | Set):
+        raise InputError(f"{argument} is a {type(part).__name__}; expected an array of shape (sample, …)")
+    if hasattr(part, "toarray") or getattr(part, "is_sparse", False):
+        dense = "toarray" if hasattr(part, "toarray") else "to_dense"
+        raise InputError(f"{argument} is sparse; expected a full array, for example by .{dense}()")
+
+
+def _refuse_listed_inputs(inputs: Any, labels: Any, argument: str) -> None:
+    """Refuse a list of a model's several inputs, which would be taken for a list of samples."""
+    n_labels = _length(labels)
+    if isinstance(inputs, list) and n_labels not in (None, len(inputs)) and {_length(p) for p in inputs} == {n_labels}:
+        raise InputError(
+            f"{argument} is a list of {len(inputs)} arrays of {n_labels} samples; expected a tuple of them, if they "
+            "are the several inputs of one model"
+        )
+
+
+def _length(value: Any) -> int | None:
+    try:
+        return len(value)
+    except TypeError:
+        return None
 
 
 def _parts(inputs: Any) -> list[Any]:
@@ -151,7 +193,7 @@ def _as_classes(labels: Any, argument: str, n_samples: int, target_bins: int) ->
     if labels is None:
         return None, ""
     name = argument.replace("inputs", "labels")
-    values = to_numpy(labels, name)
+    values = to_numpy(_as_words(labels), name)
     if is_discrete(values):
         return as_labels(values, name, n_samples), ""
     if values.ndim == 0 or len(values) != n_samples:
@@ -163,9 +205,36 @@ def _as_classes(labels: Any, argument: str, n_samples: int, target_bins: int) ->
     one_hot = columns.shape[1] > 1 and ((columns == 0) | (columns == 1)).all() and (columns.sum(axis=1) == 1).all()
     if one_hot:
         return as_labels(columns.argmax(axis=1), name, n_samples), ""
-    binned = np.stack([_equal_mass(column, target_bins) for column in columns.T], axis=1)
-    classes = as_labels(binned, name, n_samples)
-    return classes, f"targets cut at their quantiles into {int(classes.max()) + 1} classes of equal mass"
+    return _cut(columns, target_bins)
+
+
+def _as_words(labels: Any) -> Any:
+    """Return strings that are kept as objects, as pandas does, as strings; everything else as it is."""
+    if getattr(labels, "dtype", None) is None or hasattr(labels, "detach"):
+        return labels
+    array = np.asarray(labels)
+    is_words = array.dtype.kind == "O" and all(isinstance(word, str) for word in array.flat)
+    return array.astype(str) if is_words else labels
+
+
+def _cut(targets: Float[np.ndarray, "sample column"], n_bins: int) -> tuple[Codes, str]:
+    """Return the targets of a regression as classes, and in words how."""
+    n_values = [len(np.unique(column)) for column in targets.T]
+    parts = [
+        column if n <= n_bins else _equal_mass(column, n_bins) for column, n in zip(targets.T, n_values, strict=True)
+    ]
+    codes = [np.unique(part, return_inverse=True)[1].reshape(-1) for part in parts]
+    classes = as_labels(np.stack(codes, axis=1), "labels", len(targets))
+    n_classes = int(classes.max()) + 1
+    if max(n_values) <= n_bins:
+        return classes, f"targets have {n_classes} different values, each of which is a class"
+    if len(codes) > 1:
+        return (
+            classes,
+            f"each of {len(codes)} targets cut at its quantiles into up to {n_bins} parts, {n_classes} classes",
+        )
+    mass = "equal mass" if n_classes == n_bins else "unequal mass, since many targets are equal"
+    return classes, f"targets cut at their quantiles into {n_classes} classes of {mass}"
 
 
 def _equal_mass(column: Float[np.ndarray, " sample"], n_bins: int) -> Int[np.ndarray, " sample"]:

@@ -152,7 +152,7 @@ class _Evaluation:
         try:
             self._probe.model(*args, **kwargs)
         except RuntimeError as error:
-            difference = self._inputs.differ([*args, *kwargs.values()])
+            difference = self._inputs.differ([*args, *kwargs.values()], error)
             if difference:
                 raise InputError(f"{difference} ({error})") from error
             raise

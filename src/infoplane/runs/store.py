@@ -10,10 +10,8 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 import re
 import shlex
-import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -187,35 +185,12 @@ class Store:
         Raises:
             StoreError: when another process holds it; names its pid and host.
         """
-        import fcntl
-
-        path = self.folder / files.LOCK
-        with contextlib.ExitStack() as held:
-            with files.named(path):
-                file = held.enter_context(path.open("a+"))
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    owner = _owner_in(path)
-                    raise StoreError(f"{self.folder}: in use by {owner}; wait for it or stop it") from None
-                file.truncate(0)
-                file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-                file.flush()
+        with files.hold(self.folder):
             yield
 
     def owner(self) -> str | None:
         """Return the process that holds the folder now, None where none does."""
-        import fcntl
-
-        path = self.folder / files.LOCK
-        if not path.exists():
-            return None
-        with files.named(path), path.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return _owner_in(path)
-        return None
+        return files.holder(self.folder)
 
     def record(self, event: str, **details: Any) -> None:
         """Append an event to the log."""
@@ -356,12 +331,3 @@ def _check_of(about: Mapping[str, Any]) -> str:
     """SHA-256 of what run.json says besides."""
     text = json.dumps({key: value for key, value in about.items() if key != _CHECK}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _owner_in(path: Path) -> str:
-    """Return the process that has locked a file; waits a moment for one that has yet to write its name."""
-    for _ in range(20):
-        if owner := path.read_text().strip():
-            return owner
-        time.sleep(0.05)
-    return "another process"

@@ -1,0 +1,119 @@
+"""Information from nearest neighbours where these lie along a line or a surface: local non-uniformity correction."""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from infoplane.errors import InputError
+from infoplane.estimators._local_constants import log_boxes, volume_ratio
+from infoplane.estimators._local_neighbors import around, nearest, rounding
+from infoplane.estimators._local_rank import lacks_dimensions
+from infoplane.estimators._neighbors_judge import LN2, judged
+from infoplane.estimators._neighbors_search import find
+from infoplane.estimators._neighbors_space import Space, as_space
+from infoplane.estimators.neighbors import Ksg2, check_enough, check_neighbors
+from infoplane.estimators.pair import PairEstimator, PairValue, Variable, nothing_to_tell
+
+SINGULAR_SHARE = 0.01
+"""Share of samples whose neighbours are flat to rounding above which ``manifold`` is raised."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Lnc(PairEstimator):
+    """Information between continuous variables that depend strongly: `Ksg2` with a correction for flat neighbourhoods.
+
+    `Ksg2` takes the density as constant in the rectangle of the k neighbours. Where y follows x closely they lie along
+    a line in it, and the value stays below ψ(N) whatever the truth. With V_i the volume of the box that spans the k
+    neighbours along the coordinates and V̄_i of that along their principal axes (the eigenvectors of Σ_j z_j z_jᵀ, z_j
+    the neighbours seen from sample i),
+
+        I = I_KSG2 + ⟨ln(V_i/V̄_i) 1{V̄_i < α V_i}⟩.
+
+    α keeps the correction away where the density is constant: there it is made once in 200 samples, which adds some
+    0.006 nats at 1 × 1 coordinates with k = 5.
+
+    Args:
+        k: neighbours, more than there are coordinates in all: with fewer they always lie on a plane.
+        alpha: ratio of volumes below which is corrected; None for the 0.5 % quantile under constant density with this
+            k and number of coordinates, 0 for no correction (`Ksg2`).
+
+    Range: no ceiling but the rounding of the numbers, about 50 bits for each coordinate of y that x determines.
+
+    Flags:
+        ``manifold``: the coordinates of x, or of y, lie near a surface of fewer dimensions among themselves, and the
+        correction takes this for dependence: far too high. Or the neighbours are flat to rounding: the information
+        is larger than the numbers can show. ``ties``, ``high-dimension`` and ``constant``: as `Ksg1`.
+
+    When it misleads:
+        Where neighbourhoods are curved rather than thin the correction stops at the curve's sagitta, and the value
+        is too low (Y = X² with noise 10⁻⁷). Weak and moderate dependence is measured as well by `Ksg2`.
+
+    References:
+        S. Gao, Ver Steeg & Galstyan 2015. α is drawn here for the k nearest neighbours themselves and comes out
+        within a factor of two of the published values, which no one definition reproduces.
+
+    Example:
+        >>> import numpy as np
+        >>> from infoplane.estimators.lnc import Lnc
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.random(500)
+        >>> y = x + 1e-7 * rng.random(500)
+        >>> print(f"{Lnc()(x, y).bits:.1f} of {-np.log2(1e-7):.1f} bits")
+    """
+
+    k: int = 5
+    alpha: float | None = None
+    name: ClassVar[str] = "lnc"
+    kinds: ClassVar[tuple[str, ...]] = ("continuous",)
+
+    def __post_init__(self) -> None:
+        check_neighbors(self.name, self.k, "max")
+        number = isinstance(self.alpha, int | float | np.number) and not isinstance(self.alpha, bool)
+        if self.alpha is not None and not (number and 0 <= self.alpha <= 1):
+            raise InputError(f"lnc alpha is {self.alpha!r}; expected None or a ratio of volumes from 0 to 1")
+
+    def between(self, x: Variable, y: Variable) -> PairValue:
+        """Return I(X;Y) in bits; see the class."""
+        if self.k <= x.dims + y.dims:
+            raise InputError(
+                f"lnc k is {self.k} with {x.dims} and {y.dims} coordinates; expected more neighbours than coordinates, "
+                f"at least {x.dims + y.dims + 1}: increase k, or use ksg2"
+            )
+        check_enough(self.name, self.k, x.n)
+        told = nothing_to_tell(x, y)
+        if told is not None:
+            return told
+        spaces = as_space(x), as_space(y)
+        resolution = max(
+            rounding(one.values, 1 / own.scale)
+            for one, own in zip((x, y), spaces, strict=True)
+            if isinstance(own, Space)
+        )
+        base = Ksg2(k=self.k)
+        found = find([spaces], base.task)[0]
+        added, flat = self._correction([space for space in spaces if isinstance(space, Space)], resolution)
+        # What limits the base does not limit the sum: its flags are those of a value of 0.
+        value = judged(0.0, spaces, found, self.k)
+        bits = (base.nats(spaces, found) + added) / LN2
+        surfaces = [lacks_dimensions(side, variable.values) for side, variable in (("x", x), ("y", y))]
+        if flat > SINGULAR_SHARE:
+            surfaces.append(f"the neighbours of {flat:.0%} of the samples are flat to rounding")
+        words = [text for text in surfaces if text]
+        flags = value.flags | ({"manifold"} if words else set())
+        return PairValue(bits, flags, "; ".join(text for text in (*words, value.reason) if text))
+
+    def _correction(self, spaces: list[Space], resolution: float) -> tuple[float, float]:
+        """Mean of ln(V/V̄) over all samples, 0 where not corrected, in nats; and the share that is flat to rounding."""
+        points = np.hstack([space.unit_points for space in spaces])
+        n, dims = points.shape
+        alpha = volume_ratio(int(self.k), dims).value if self.alpha is None else float(self.alpha)
+        sums, flat = [], 0
+        for seen in around(points, nearest(points, int(self.k), np.inf)):
+            logs = log_boxes(seen, resolution)
+            gain = logs[:, -1] - logs[:, :-1].sum(axis=1)
+            used = np.isfinite(gain) & (gain > (-math.log(alpha) if alpha > 0 else math.inf))
+            flat += int((used & (logs[:, :-1].min(axis=1) <= math.log(resolution))).sum())
+            sums.append(math.fsum(gain[used]))
+        return math.fsum(sums) / n, flat / n

@@ -1,0 +1,35 @@
+"""The examples run as they stand, from a folder of the user's own, and end in a picture."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.framework
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"), [("pytorch_digits", "torch"), ("keras_fit", "keras"), ("jax_function", "jax")]
+)
+def test_an_example_ends_in_a_picture(tmp_path, name, needs):
+    if needs != "jax":
+        pytest.importorskip(needs, reason=f"needs the extra '{needs}'")
+    picture = tmp_path / "picture.png"
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / f"{name}.py", picture], capture_output=True, text=True, cwd=tmp_path, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+@pytest.mark.parametrize("name", ["pytorch_digits", "keras_fit", "jax_function"])
+def test_an_example_is_short(name):
+    assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) < 40
+
+
+def test_the_example_in_the_readme_is_the_file():
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    assert f"```python\n{(EXAMPLES / 'pytorch_digits.py').read_text()}```" in readme
