@@ -155,6 +155,11 @@ def to_table(ds: "xr.Dataset") -> Any:
     return table
 
 
+def has_held_out(ds: "xr.Dataset") -> bool:
+    """Say whether a result holds a second, held-out set of inputs."""
+    return any(str(name).startswith(HELD_OUT) for name in ds.data_vars)
+
+
 def held_out(ds: "xr.Dataset") -> "xr.Dataset":
     """Return the held-out set of a recording as a result of its own, which every figure and table takes.
 

@@ -213,8 +213,6 @@ def _show_result(ds: "xr.Dataset", folder: Path) -> None:
     files.make_folder(folder / "figures")
     labelled = not ds["information"].sel(variable="label").isnull().all()
     names = ["plane", "information"] if labelled else ["information"]
-    if labelled and ds.sizes["estimator"] > 1:
-        names.append("planes")  # the others show the first estimator
     draw_figures(ds, names, folder / "figures", Store(folder).record_file)
     first, last = (int(ds["epoch"].values[place]) for place in (0, -1))
     for estimator in ds["estimator"].values:

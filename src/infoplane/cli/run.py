@@ -85,9 +85,12 @@ def resume(
     from infoplane.experiments import configure, place
     from infoplane.experiments import resume as resume_experiment
     from infoplane.experiments import run as run_experiment
+    from infoplane.record.folder import is_recording
     from infoplane.runs.config import parse_assignment
     from infoplane.runs.store import Store
 
+    if is_recording(folder):
+        fail(f"{folder}: a recording; go on by running your own training again with out={str(folder)!r}")
     changes = dict(parse_assignment(text) for text in set_ or [])
     config, where = configure(Store.open(folder).config, changes=changes), _where(workers, cluster)
     if force_new:
@@ -108,9 +111,10 @@ def _where(workers: int | None, cluster: str | None) -> "pools.Where":
 @app.command()
 def status(folder: Folder) -> None:
     """Say what a run's folder holds: what is done, what is left."""
+    from infoplane.record.folder import is_recording, recording_lines
     from infoplane.runs.status import status_lines
 
-    for line in status_lines(folder):
+    for line in recording_lines(folder) if is_recording(folder) else status_lines(folder):
         typer.echo(line)
 
 

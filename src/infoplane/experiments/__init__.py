@@ -186,6 +186,8 @@ def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
     Raises:
         StoreError: when they cannot be written.
     """
+    from infoplane import results
+    from infoplane.plots import suited
     from infoplane.runs.combine import is_sweep, split
     from infoplane.runs.store import Store
 
@@ -196,7 +198,11 @@ def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
         names.append("planes")  # the others show the first estimator
     record = Store(folder).record_file
     if not is_sweep(ds):
-        return draw_figures(ds, names, folder / "figures", record)
+        paths = draw_figures(ds, suited(ds, names), folder / "figures", record)
+        if not results.has_held_out(ds):
+            return paths
+        other = results.held_out(ds)
+        return paths + draw_figures(other, suited(other, names), folder / "figures", record, "-held-out")
     return [
         path
         for labels, part in measured(split(ds))

@@ -22,7 +22,7 @@ class ModelPlane:
 
     Attributes:
         dataset: the result, with one member and one epoch; see `infoplane.results`.
-        figure: the plane, one for each estimator; without labels I(X;T) of each layer by the first estimator.
+        figure: the plane by the first estimator; without labels its I(X;T) of each layer.
     """
 
     dataset: "xr.Dataset"
@@ -79,8 +79,7 @@ def plane(
     with recorder.attach(model, layers, **options):
         recorder.step(0)
     ds = recorder.results()
-    draw = plots.information if labels is None else plots.plane if len(recorder.estimators) == 1 else plots.planes
-    made = ModelPlane(ds, draw(ds))
+    made = ModelPlane(ds, plots.information(ds) if labels is None else plots.plane(ds))
     print(made)  # the one call that answers at once, as its page says
     return made
 

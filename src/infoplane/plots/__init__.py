@@ -1,7 +1,7 @@
 """Pictures for papers: each draws one result and returns a matplotlib figure."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,10 @@ from infoplane.plots.planes import planes
 from infoplane.plots.snapshots import snapshots
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "information", "plane", "planes", "save", "snapshots", "training"]
+__all__ = ["FIGURES", "information", "plane", "planes", "save", "snapshots", "suited", "training"]
 
 FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "plane": plane,
@@ -25,6 +26,9 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
 }
 """Every figure by its name; each takes a result."""
 
+NEEDS = {"plane": "labels", "planes": "labels", "snapshots": "labels", "training": "curves"}
+"""What a figure cannot be drawn without."""
+
 FORMATS: Mapping[str, dict[str, Any]] = {
     "png": {"dpi": 200, "metadata": {"Software": None}},
     "pdf": {"dpi": 400, "metadata": {"CreationDate": None}},
@@ -32,6 +36,15 @@ FORMATS: Mapping[str, dict[str, Any]] = {
 """What each file is written with: no dates, so that the same figure gives the same bytes."""
 
 _SETTING = threading.Lock()
+
+
+def suited(ds: "xr.Dataset", names: Iterable[str]) -> list[str]:
+    """Return the figures among ``names`` that a result has the numbers for."""
+    has = {
+        "labels": bool(ds["information"].sel(variable="label").notnull().any()),
+        "curves": "loss" in ds and bool(ds["loss"].notnull().any()),
+    }
+    return [name for name in names if has.get(NEEDS.get(name, ""), True)]
 
 
 def save(figure: "Figure", stem: str | Path, record: files.Record | None = None) -> list[Path]:

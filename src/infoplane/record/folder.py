@@ -151,6 +151,18 @@ def read_result(path: Path) -> "xr.Dataset":
     return assemble(entries, build_all(about["estimators"]), about["attributes"])
 
 
+def recording_lines(path: Path) -> list[str]:
+    """Say what a recording holds, and who holds it, in plain lines."""
+    about, entries = read_about(path), read_entries(path)
+    estimators = ", ".join(str(spec["name"]) for spec in about["estimators"])
+    lines = [f"{path}: the recording '{about['name']}' by {estimators}, {len(entries)} epochs measured"]
+    if entries:
+        layers = next(iter(entries[-1].sets.values())).layers
+        lines.append(f"last: epoch {entries[-1].epoch}; layers: {', '.join(layers)}")
+    holder = files.holder(path)
+    return [*lines, f"running: {holder}" if holder else "go on by running your training again with the same folder"]
+
+
 def refuse_other(path: Path, made: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     """Refuse to go on with a recording of other inputs, labels, estimators or layers.
 

@@ -51,7 +51,7 @@ def diff(a: str | Path, b: str | Path) -> Difference:
     Raises:
         StoreError: when one of them has no result that can be read.
     """
-    from infoplane.results import load
+    from infoplane.record import load
 
     return compare(load(a), load(b))
 
@@ -87,9 +87,13 @@ def _config(a: "xr.Dataset", b: "xr.Dataset") -> list[str]:
 
     if "config" not in a.attrs or "config" not in b.attrs:
         return []
-    before, after = (Config.model_validate_json(ds.attrs["config"]) for ds in (a, b))
+    texts = [ds.attrs["config"] for ds in (a, b)]
+    try:
+        told = config_differences(*(Config.model_validate_json(text) for text in texts))
+    except ValueError:  # the configuration of a recording, which has keys of its own
+        told = differences(*map(json.loads, texts))
     versions = (json.loads(ds.attrs.get("versions", "{}")) for ds in (a, b))
-    return config_differences(before, after) + [f"versions.{line}" for line in differences(*versions)]
+    return told + [f"versions.{line}" for line in differences(*versions)]
 
 
 def _shared(dim: str, a: np.ndarray, b: np.ndarray) -> tuple[list[Any], list[str]]:
