@@ -5,7 +5,7 @@
 
 Peers: scikit-learn as it is installed; two short versions of our own of what libraries do in several dimensions,
 k-d trees with radius counts (SciPy's with all cores, scikit-learn's as NPEET uses them); and the two bare matrix
-products of all pairs of samples. Times are wall times, best of several. All numbers in nats.
+products of all pairs of samples. Times are wall times, best of several. All numbers in bits.
 """
 
 import argparse
@@ -16,12 +16,9 @@ import tracemalloc
 from functools import partial
 
 import numpy as np
-from scipy.spatial import cKDTree
-from scipy.special import digamma
 
 import infoplane as ip
-from infoplane.estimators import build
-from infoplane.estimators.pair import as_variable
+from infoplane.truth.speed import SHUFFLES, products, with_null, with_sklearn, with_sklearn_trees, with_trees
 
 
 def normal_pair(n, dims, rho, seed=0):
@@ -42,34 +39,14 @@ def best(function, repeats):
 
 
 def ours(x, y, name="ksg1", **params):
-    """Our estimate in nats."""
-    return ip.mutual_information(x, y, name, **params).bits * math.log(2)
-
-
-def scipy_trees(x, y, k=3):
-    """Trees of SciPy: query of the joint space, radius counts in each, on all cores."""
-    joint = np.hstack([x, y])
-    radius = np.nextafter(cKDTree(joint).query(joint, k + 1, p=np.inf, workers=-1)[0][:, -1], 0)
-    counts = [cKDTree(part).query_ball_point(part, radius, p=np.inf, return_length=True, workers=-1) for part in (x, y)]
-    return digamma(k) + digamma(len(x)) - np.mean(digamma(counts[0]) + digamma(counts[1]))
-
-
-def sklearn_trees(x, y, k=3):
-    """The same with the trees of scikit-learn, on one core."""
-    from sklearn.neighbors import KDTree
-
-    joint = np.hstack([x, y])
-    radius = np.nextafter(KDTree(joint, metric="chebyshev").query(joint, k + 1)[0][:, -1], 0)
-    counts = [KDTree(part, metric="chebyshev").query_radius(part, radius, count_only=True) for part in (x, y)]
-    return digamma(k) + digamma(len(x)) - np.mean(digamma(counts[0]) + digamma(counts[1]))
+    """Our estimate in bits."""
+    return ip.mutual_information(x, y, name, **params).bits
 
 
 def against_sklearn(n):
     """Two numbers: scikit-learn's own function."""
-    from sklearn.feature_selection import mutual_info_regression
-
     x, y = normal_pair(n, 1, 0.8)
-    theirs, other = best(lambda: mutual_info_regression(x, y[:, 0], n_neighbors=3, random_state=0)[0], 5)
+    theirs, other = best(partial(with_sklearn, x, y), 5)
     wall, value = best(partial(ours, x, y), 10)
     print(
         f"1 x 1, {n}: scikit-learn {theirs * 1e3:.0f} ms ({other:.6f}), ours {wall * 1e3:.1f} ms ({value:.6f}): "
@@ -82,23 +59,17 @@ def against_trees(n, dims):
     x, y = normal_pair(n, dims, 0.6)
     x, y = (part / np.sqrt(part.var(axis=0).mean()) for part in (x, y))
     wall, value = best(partial(ours, x, y), 7)
-    peers = {"SciPy trees": scipy_trees, "scikit-learn trees": sklearn_trees}
+    peers = {"SciPy trees": with_trees, "scikit-learn trees": with_sklearn_trees}
     times = {name: best(partial(peer, x, y), 2) for name, peer in peers.items()}
     words = ", ".join(f"{name} {spent:.2f} s ({other:.6f})" for name, (spent, other) in times.items())
     ratio = min(spent for spent, _ in times.values()) / wall
     print(f"{dims} x {dims}, {n}: {words}, ours {wall:.3f} s ({value:.6f}): {ratio:.1f}x the best (target 2x at 5 x 5)")
 
 
-def bare_products(x, y, dtype):
-    """All inner products within x and within y."""
-    a, b = x.astype(dtype), y.astype(dtype)
-    return a @ a.T, b @ b.T
-
-
 def against_products(n, dims):
     """Many coordinates: the two bare products of all pairs."""
     x, y = normal_pair(n, dims, 0.3)
-    bare = {name: best(partial(bare_products, x, y, name), 3)[0] for name in ("float32", "float64")}
+    bare = {name: best(partial(products, x, y, name), 3)[0] for name in ("float32", "float64")}
     for norm in ("max", "euclidean"):
         wall, value = best(partial(ours, x, y, norm=norm), 3)
         tracemalloc.start()
@@ -112,18 +83,18 @@ def against_products(n, dims):
         )
 
 
-def null_of_shuffles(n, dims, name, shuffles=100):
-    """A null of shuffles against one estimate."""
-    rng = np.random.default_rng(0)
+def null_of_shuffles(n, dims, name, kind="continuous"):
+    """A null of shuffles against one estimate, both as a user calls them."""
     x, y = normal_pair(n, dims, 0.6)
-    x, y = as_variable(x, "x"), as_variable((y[:, 0] > 0).astype(int) if name == "ross" else y, "y")
-    estimator = build(name)
-    one, _ = best(partial(estimator.between, x, y), 5)
-    others = [y.take(rng.permutation(n)) for _ in range(shuffles)]
-    many, _ = best(partial(estimator.between_many, x, others), 1)
-    kind = f"{dims} x label" if name == "ross" else f"{dims} x {dims}"
+    if kind == "labels":
+        y = (y[:, 0] > 0).astype(int)
+    if kind == "symbols":
+        x, y = (np.digitize(part[:, 0], [-1, 0, 1]) for part in (x, y))
+    one, _ = best(partial(ip.mutual_information, x, y, name), 7)
+    many, _ = best(partial(with_null, x, y, name), 2)
+    beside = {"continuous": f"{dims} x {dims}", "labels": f"{dims} x label", "symbols": "4 x 4 symbols"}[kind]
     print(
-        f"{name} {kind}, {n}: {shuffles} shuffles {many:.2f} s, one estimate {one:.3f} s: "
+        f"{name} {beside}, {n}: {SHUFFLES} shuffles {many:.3f} s, one estimate {one * 1e3:.2f} ms: "
         f"{many / one:.0f}x (target 40x)"
     )
 
@@ -148,8 +119,13 @@ def main():
     for dims in (2, 3, 5):
         against_trees(arguments.n, dims)
     against_products(arguments.n, 50)
-    for dims, name in ((1, "ksg1"), (5, "ksg1"), (5, "ross")):
-        null_of_shuffles(arguments.n, dims, name)
+    for name in ("ksg1", "ksg2", "mixed-ksg", "kl", "gaussian", "copula"):
+        for dims in (1, 5):
+            null_of_shuffles(arguments.n, dims, name)
+    for name in ("ross", "gaussian", "copula"):
+        for dims in (1, 5):
+            null_of_shuffles(arguments.n, dims, name, "labels")
+    null_of_shuffles(arguments.n, 1, "plugin", "symbols")
 
 
 if __name__ == "__main__":

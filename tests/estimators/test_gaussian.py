@@ -10,6 +10,7 @@ from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
 from infoplane.estimators.base import Layers
 from infoplane.estimators.gaussian import Gaussian
+from infoplane.estimators.pair import as_variable
 
 LN2 = math.log(2)
 PLAIN = Gaussian(correction=False, shrinkage="none")
@@ -306,3 +307,30 @@ def test_entropy_of_rows_on_a_plane_is_minus_infinity():
     for flat in (np.c_[x, x[:, 0] - x[:, 1]], np.c_[x, np.ones(100)]):
         value = Gaussian().entropy(flat)
         assert (value.bits, value.flags) == (-math.inf, {"manifold"})
+
+
+# shuffles
+
+
+@pytest.mark.parametrize("data", ["normal", "far from 0", "dependent columns", "few rows", "determined"])
+@pytest.mark.parametrize("labelled", [False, True])
+@pytest.mark.parametrize("estimator", [Gaussian(), PLAIN, Gaussian(shrinkage="ledoit-wolf")])
+def test_many_shuffles_give_what_each_gives(estimator, labelled, data):
+    x, y = normal_pair(20 if data == "few rows" else 200, 3, 0.6)
+    if data == "far from 0":
+        x = x * 1e3 + 1e6
+    if data == "dependent columns":
+        x = np.column_stack([x, x.sum(axis=1), np.ones(200)])
+    if data == "determined":  # its own order, which is among those below, has infinite information
+        y = x[:, :2] @ np.array([[1.0, 2.0], [0.5, -1.0]])
+    x, y = as_variable(x, "x"), as_variable(np.digitize(y[:, 0], [-0.5, 0.5]) if labelled else y, "y")
+    rng = np.random.default_rng(0)
+    orders = [np.arange(x.n), *(rng.permutation(x.n) for _ in range(4))]
+    alone = [estimator.between(x, y.take(order)).bits for order in orders]
+    # Coordinates a thousand standard deviations from 0 have lost three digits in either way.
+    assert estimator.between_shuffled(x, y, orders) == pytest.approx(
+        alone, abs=1e-12 if data != "far from 0" else 1e-10
+    )
+    if labelled:
+        alone = [estimator.between(y, x.take(order)).bits for order in orders]
+        assert estimator.between_shuffled(y, x, orders) == pytest.approx(alone, abs=1e-10)

@@ -8,6 +8,7 @@ from scipy.special import digamma, gamma
 
 import infoplane as ip
 from infoplane.estimators.kozachenko import Kl, _weights
+from infoplane.estimators.pair import as_variable
 
 LN2 = math.log(2)
 
@@ -182,3 +183,23 @@ def test_a_constant_coordinate_makes_the_entropy_minus_infinity():
     assert estimate.bits == -math.inf
     assert estimate.flags == {"manifold"}
     assert estimate.reason == "1 of 3 coordinates are constant"
+
+
+@pytest.mark.parametrize("estimator", [Kl(), Kl(k=8, weighted=True), Kl(norm="euclidean")])
+@pytest.mark.parametrize("dims", [1, 2])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_many_shuffles_give_what_each_gives(estimator, dims, labelled):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, dims))
+    y = x + rng.standard_normal((400, dims))
+    x, y = as_variable(x, "x"), as_variable((y[:, 0] > 0).astype(int) if labelled else y, "y")
+    orders = [rng.permutation(400) for _ in range(9)]
+    alone = [estimator.between(x, y.take(order)).bits for order in orders]
+    assert estimator.between_shuffled(x, y, orders) == pytest.approx(alone, abs=1e-12)
+
+
+def test_shuffled_copies_have_no_number_as_each_has_none():
+    x = as_variable(np.repeat(np.arange(50.0), 8), "x")
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(400) for _ in range(9)]
+    assert np.isnan(Kl().between_shuffled(x, x, orders)).all()

@@ -218,7 +218,7 @@ def test_blocks_and_threads_change_nothing(monkeypatch):
     whole = find([spaces], Task(3))[0]
     monkeypatch.setattr(_neighbors_sweep, "BLOCK", 211 * 8)
     for n_threads in (1, 3):
-        monkeypatch.setattr(_neighbors_sweep.os, "cpu_count", lambda n=n_threads: n)
+        monkeypatch.setattr(_neighbors_sweep, "n_threads", lambda n=n_threads: n)
         agree(find([spaces], Task(3))[0], whole)
 
 

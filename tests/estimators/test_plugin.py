@@ -83,3 +83,13 @@ def test_floats_and_unknown_corrections_are_refused():
         ip.entropy([0.5, 1.5], "plugin")
     with pytest.raises(ip.InputError, match="did you mean 'grassberger'"):
         ip.mutual_information([0, 1], [0, 1], "plugin", correction="grasberger")
+
+
+@pytest.mark.parametrize("correction", CORRECTIONS)
+def test_many_shuffles_give_what_each_gives(correction):
+    rng = np.random.default_rng(0)
+    x, y = as_variable(rng.integers(0, 5, 60), "x"), as_variable(rng.integers(0, 3, 60), "y")
+    orders = [rng.permutation(60) for _ in range(5)]
+    estimator = Plugin(correction)
+    alone = [estimator.between(x, y.take(order)).bits for order in orders]
+    assert estimator.between_shuffled(x, y, orders) == pytest.approx(alone, abs=1e-12)

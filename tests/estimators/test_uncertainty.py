@@ -17,8 +17,9 @@ from infoplane.estimators.pair import PairEstimator, PairValue, Variable, as_var
 from infoplane.estimators.plugin import Plugin
 from infoplane.estimators.sliced import Sliced
 from infoplane.estimators.uncertainty import (
-    _SHUFFLED_BYTES,
+    _ORDERS_BYTES,
     Spread,
+    _shuffled_order,
     _spread,
     entropy_with_uncertainty,
     extrapolate,
@@ -190,11 +191,19 @@ def test_null_is_the_estimate_on_shuffled_data():
     found = measured(Gaussian(), x, y, null=50).null
     by_hand = []
     for index in range(50):
-        order = np.random.default_rng([0, 1, index]).permutation(200)
+        order = _shuffled_order(200, 0, index)
         by_hand.append(Gaussian()(x, y[order]).bits)
     assert found.mean == pytest.approx(np.mean(by_hand), abs=1e-12)
     assert found.sd == pytest.approx(np.std(by_hand, ddof=1), abs=1e-12)
     assert found.p == 1 / 51
+
+
+def test_orders_hold_each_row_once_and_each_place_is_equally_likely():
+    """4000 orders of 7 rows: 49 cells of 571, 36 of them free."""
+    orders = np.stack([_shuffled_order(7, 0, index) for index in range(4000)])
+    assert (np.sort(orders, axis=1) == np.arange(7)).all()
+    counts = np.stack([np.bincount(column, minlength=7) for column in orders.T])
+    assert stats.chi2.sf(((counts - 4000 / 7) ** 2 / (4000 / 7)).sum(), 36) > 0.001
 
 
 def test_p_of_independent_data_is_uniform():
@@ -206,9 +215,9 @@ def test_p_of_independent_data_is_uniform():
 def test_shuffles_in_blocks_are_the_same(monkeypatch):
     x, y = normal_pair(200)
     whole = measured(Gaussian(), x, y, uncertainty=False, null=7).null
-    monkeypatch.setattr("infoplane.estimators.uncertainty._SHUFFLED_BYTES", 3 * y.nbytes)
+    monkeypatch.setattr("infoplane.estimators.uncertainty._ORDERS_BYTES", 3 * 8 * 200)
     assert measured(Gaussian(), x, y, uncertainty=False, null=7).null == whole
-    assert y.nbytes < _SHUFFLED_BYTES
+    assert _ORDERS_BYTES > 8 * 200
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -320,7 +320,9 @@ def test_a_module_that_fails_and_is_caught_leaves_the_others_their_names():
     class Catching(nn.Module):
         def __init__(self):
             super().__init__()
-            self.broken, self.first, self.second = nn.Linear(7, 6), nn.Linear(6, 5), nn.Linear(5, 2)
+            self.broken = nn.Linear(7, 6)
+            self.first = nn.Linear(6, 5)
+            self.second = nn.Linear(5, 2)
 
         def forward(self, x):
             with contextlib.suppress(RuntimeError):

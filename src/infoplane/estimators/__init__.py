@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from infoplane.estimators.gaussian import Gaussian
     from infoplane.estimators.kde import Kde
     from infoplane.estimators.kozachenko import Kl
+    from infoplane.estimators.lnc import Lnc
+    from infoplane.estimators.lnn import Lnn
     from infoplane.estimators.neighbors import Ksg1, Ksg2, MixedKsg, Ross
     from infoplane.estimators.noisy import Noisy
     from infoplane.estimators.plugin import Plugin
@@ -49,6 +51,8 @@ __all__ = [
     "Ksg2",
     "LayerEstimator",
     "LayerInformation",
+    "Lnc",
+    "Lnn",
     "MixedKsg",
     "Noisy",
     "Null",
@@ -178,6 +182,22 @@ TABLE = (
         "differential entropy from nearest neighbours, information as a difference of entropies",
         "time n log n in few dimensions, else n² d; memory n d",
         "Kozachenko & Leonenko 1987; Berrett, Samworth & Yuan 2019",
+    ),
+    Entry(
+        "lnn",
+        "infoplane.estimators.lnn:Lnn",
+        "pairs: continuous, up to 3 coordinates in all; entropies",
+        "differential entropy from a Gaussian fitted around every sample, information as a difference of entropies",
+        "time n log n + n m d² (m = 30 neighbours), memory n m d",
+        "W. Gao, Oh & Viswanath 2016; Loader 1996",
+    ),
+    Entry(
+        "lnc",
+        "infoplane.estimators.lnc:Lnc",
+        "pairs: continuous, fewer coordinates than k",
+        "as ksg2, corrected where neighbours lie along a line or surface: strong dependence",
+        "time n² d, n log n for two numbers; memory n d",
+        "S. Gao, Ver Steeg & Galstyan 2015",
     ),
     Entry(
         "gaussian",

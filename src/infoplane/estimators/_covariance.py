@@ -133,7 +133,7 @@ def orthonormal(scaled: Standardised) -> Columns:
     return np.asarray(np.linalg.qr(scaled.columns @ span.transform)[0])
 
 
-def shared(x: Columns, y: Columns) -> float:
+def shared(x: Columns, y: Float[np.ndarray, "sample dim_y"]) -> float:
     """−½ Σ ln(1 − ρ²) of two orthonormal bases, in nats; NaN where a ρ is too near 1 for this way to see it."""
     correlations = np.linalg.svd(x.T @ y, compute_uv=False)
     return math.nan if correlations[0] > _NEAR_1 else -0.5 * float(np.log1p(-(correlations**2)).sum())

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 FARTHEST = 20.0
 """Standard deviations of the fitted Gaussian that a sample is taken to be off its centre, at most."""
 
-_EPS = float(np.finfo(float).eps)
+_EPS, _TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
 
 
 class Fit(NamedTuple):
@@ -46,8 +46,8 @@ def fit(u: Float[np.ndarray, "block m dim"], resolution: Float[np.ndarray, " blo
     mean = np.einsum("bm,bmd->bd", share, u)
     centred = (u - mean[:, None]) * np.sqrt(share)[:, :, None]
     variances, axes = np.linalg.eigh(np.matmul(centred.transpose(0, 2, 1), centred))
-    floor = np.maximum(_EPS * variances.mean(axis=1), np.square(resolution))[:, None]
-    singular = (variances <= floor).any(axis=1)
+    floor = np.maximum(_EPS * variances.mean(axis=1), np.square(resolution) + _TINY)[:, None]
+    singular = variances[:, 0] <= floor[:, 0]
     variances = np.maximum(variances, floor)
     off_centre = (np.einsum("bde,bd->be", axes, mean) ** 2 / variances).sum(axis=1)
     nats = (

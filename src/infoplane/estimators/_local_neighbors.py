@@ -1,14 +1,35 @@
 """The nearest samples of every sample themselves, for estimators that look at their positions."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from infoplane.estimators._neighbors_space import power_of_two
+from infoplane.estimators._neighbors_space import centred, power_of_two
+from infoplane.estimators.pair import Variable
 
 _NUMBERS = 1 << 24
 """Coordinates of neighbours that are held at a time."""
+
+
+class Points(NamedTuple):
+    """Samples in units of their pooled standard deviation, with the rounding error of their differences."""
+
+    values: Float[np.ndarray, "sample dim"]
+    resolution: float
+
+
+def in_units(variable: Variable) -> Points:
+    """The samples of a variable, which is not constant, in units of their pooled standard deviation."""
+    points, spread = centred(variable.values)
+    largest = float(np.abs(np.ldexp(variable.values, -power_of_two(variable.values))).max())
+    return Points(points / spread, 2 * float(np.finfo(float).eps) * largest / spread)
+
+
+def joined(x: Points, y: Points) -> Points:
+    """The coordinates of both variables side by side."""
+    return Points(np.hstack([x.values, y.values]), max(x.resolution, y.resolution))
 
 
 def nearest(points: Float[np.ndarray, "sample dim"], k: int, p: float = 2.0) -> Int[np.ndarray, "sample k"]:
@@ -37,9 +58,3 @@ def around(
     for start in range(0, len(points), size):
         block = slice(start, start + size)
         yield points[places[block]] - points[block, None]
-
-
-def rounding(values: Float[np.ndarray, "sample dim"], spread: float) -> float:
-    """Rounding error of differences between samples, in the unit of `_neighbors_space.centred`'s spread."""
-    largest = float(np.abs(np.ldexp(values, -power_of_two(values))).max())
-    return 2 * float(np.finfo(float).eps) * largest / spread

@@ -4,9 +4,7 @@ The k-th neighbour of the same label is among the nearest k/p or so for a label 
 that are counted. So a shuffle looks at few samples; where a list turns out too short for a sample, at all.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -15,6 +13,8 @@ from infoplane.estimators._neighbors_near import Near, lists_fit, near_samples
 from infoplane.estimators._neighbors_search import complete
 from infoplane.estimators._neighbors_space import Labels, Space
 from infoplane.estimators._neighbors_sweep import Found, Task, empty, radius_of, wanted
+from infoplane.estimators._neighbors_threads import on_all_cores, one_blas_thread
+from infoplane.estimators._threads import n_threads
 from infoplane.estimators.pair import Order
 
 _ROWS = 256
@@ -33,11 +33,12 @@ def list_length_of_labels(labels: Labels, k: int) -> int:
 def find_beside_labels(x: Space, labels: Labels, orders: Sequence[Order], task: Task, length: int) -> Iterator[Found]:
     """Find the neighbours beside the labels in each of several orders."""
     near = near_samples(x, length)
-    n_threads = min(os.cpu_count() or 1, len(orders))
-    with ThreadPoolExecutor(n_threads) as threads:
-        for start in range(0, len(orders), n_threads):  # no more results at a time than are worked on
-            some = orders[start : start + n_threads]
-            yield from threads.map(lambda order: _beside(x, labels.take(order), task, near), some)
+    at_once = n_threads()
+    for start in range(0, len(orders), at_once):  # no more results at a time than are worked on
+        some = orders[start : start + at_once]
+        with one_blas_thread(needed=x.norm == "euclidean"):
+            founds = on_all_cores(lambda order: _beside(x, labels.take(order), task, near), some)
+        yield from founds
 
 
 def _beside(x: Space, labels: Labels, task: Task, near: Near) -> Found:
@@ -48,24 +49,39 @@ def _beside(x: Space, labels: Labels, task: Task, near: Near) -> Found:
     for start in range(0, x.n, _ROWS):
         rows = slice(start, start + _ROWS)
         short[rows] = _search(labels, task, near, found, asked, rows)
-    complete(spaces, task, found, short)
+    found.counts[1][:] = labels.others
+    if short.any():
+        complete(spaces, task, found, short)
     return found
 
 
 def _search(
     labels: Labels, task: Task, near: Near, found: Found, asked: Int[np.ndarray, " sample"], rows: slice
 ) -> Bool[np.ndarray, " row"]:
-    """Write down the neighbours of a block of rows; return for which the list is too short."""
+    """Write down the neighbours of a block of rows; return for which the list is too short.
+
+    Lists ascend, so a count of equal labels along a list tells where each neighbour is, and with it how many
+    samples are nearer. Only where others are as far as the last neighbour distances are compared.
+    """
     distances, k = near.distances[rows], asked[rows]
-    same = labels.codes[near.columns[rows]] == labels.codes[rows, None]
-    joint = np.where(same, distances, np.inf)
-    nearest = np.sort(np.partition(joint, task.k - 1, axis=1)[:, : task.k], axis=1)
-    kth = nearest[np.arange(len(k)), k - 1]
+    same = labels.codes.take(near.columns[rows]) == labels.codes[rows, None]
+    met = np.cumsum(same, axis=1, dtype=np.int32)
+    places = np.stack([np.count_nonzero(met <= j, axis=1) for j in range(task.k)], axis=1)
+    last, each = places[np.arange(len(k)), k - 1], np.arange(len(k))
+    held = last < distances.shape[1] - 1
+    last = np.minimum(last, distances.shape[1] - 2)
+    nearest = np.take_along_axis(distances, np.minimum(places, distances.shape[1] - 1), axis=1)
+    kth = distances[each, last]
     radius = radius_of(kth, task)
+    alone = (distances[each, last + 1] > kth) & ((last == 0) | (distances[each, last - 1] < kth))
     found.distances[rows] = np.where(np.arange(task.k) < k[:, None], nearest, np.inf)
-    found.within[rows] = np.count_nonzero(joint <= kth[:, None], axis=1)
-    inside = distances <= radius[:, None] if task.closed else distances < radius[:, None]
-    found.counts[0][rows] = np.count_nonzero(inside, axis=1)
+    within, counts = k.copy(), last + task.closed
+    tied = np.flatnonzero(~alone)
+    if len(tied):
+        listed, edge = distances[tied], radius[tied, None]
+        within[tied] = np.count_nonzero(same[tied] & (listed <= kth[tied, None]), axis=1)
+        counts[tied] = np.count_nonzero(listed <= edge if task.closed else listed < edge, axis=1)
+    found.within[rows], found.counts[0][rows] = within, counts
     for kept in found.radii:
         kept[rows] = radius
-    return ~(radius < near.reach[rows])
+    return ~(held & (radius < near.reach[rows]))

@@ -1,14 +1,12 @@
 """Lists of the samples near each sample, made once where many second variables are measured beside a first."""
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane.estimators._neighbors_space import Space, ranges
+from infoplane.estimators._neighbors_threads import in_blocks, one_blas_thread
 from infoplane.estimators._neighbors_tiles import Tiles, choose_tiles
 
 LISTS_BYTES = 2**27
@@ -16,9 +14,6 @@ LISTS_BYTES = 2**27
 
 ENTRY_BYTES = 12
 """Memory for one entry of a list."""
-
-_PAIRS = 1 << 20
-"""Pairs of samples looked at together."""
 
 
 class Near(NamedTuple):
@@ -38,14 +33,6 @@ class Near(NamedTuple):
 def lists_fit(n: int, length: int) -> bool:
     """Whether lists of this length are short beside all samples, and fit into memory."""
     return length < n // 4 and length * n * ENTRY_BYTES < LISTS_BYTES
-
-
-def in_blocks(n: int, width: int, work: Callable[[Int[np.ndarray, " row"]], None]) -> None:
-    """Do all rows in blocks, on all cores."""
-    size = max(1, _PAIRS // width)
-    blocks = [np.arange(start, min(start + size, n)) for start in range(0, n, size)]
-    with ThreadPoolExecutor(min(len(blocks), os.cpu_count() or 1)) as threads:
-        list(threads.map(work, blocks))
 
 
 def near_samples(space: Space, length: int) -> Near:
@@ -103,7 +90,8 @@ def _list_by_coarse_distances(space: Space, near: Near) -> None:
         near.reach[rows] = tiles.at_least(rows, edge)
         _write(near, rows, columns, distances)
 
-    in_blocks(n, n, fill)
+    with one_blas_thread(needed=tiles.squared):
+        in_blocks(n, n, fill)
 
 
 def _write(
@@ -143,7 +131,8 @@ def count_within(
         hit = near <= radius.ravel()[question] if closed else near < radius.ravel()[question]
         counts[rows] = (start + np.bincount(question[hit], minlength=len(start))).reshape(radius.shape)
 
-    in_blocks(space.n, space.n, count)
+    with one_blas_thread(needed=tiles.squared):
+        in_blocks(space.n, space.n, count)
     return counts
 
 

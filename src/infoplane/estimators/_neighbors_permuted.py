@@ -8,9 +8,7 @@ all shuffles come from sorting each sample's distances once.
 
 import dataclasses
 import math
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -20,6 +18,7 @@ from infoplane.estimators._neighbors_near import Near, count_within, lists_fit, 
 from infoplane.estimators._neighbors_search import complete, find
 from infoplane.estimators._neighbors_space import Space
 from infoplane.estimators._neighbors_sweep import Found, Task, empty, radius_of
+from infoplane.estimators._neighbors_threads import on_all_cores, one_blas_thread
 from infoplane.estimators.pair import Order
 
 _PAIRS = 1 << 16
@@ -94,8 +93,8 @@ def find_permuted(x: Space, y: Space, orders: Sequence[Order], task: Task, lengt
     together = max(1, _FOUND_BYTES // (8 * x.n * (task.k + 5)))
     for start in range(0, len(orders), together):
         some = orders[start : start + together]
-        with ThreadPoolExecutor(min(os.cpu_count() or 1, len(some))) as threads:
-            founds = list(threads.map(search, some))
+        with one_blas_thread(needed=x.norm == "euclidean"):
+            founds = on_all_cores(search, some)
         if task.counts:
             _count(x, y, some, founds, closed=task.closed)
         yield from founds
@@ -121,8 +120,7 @@ def _count_all(space: Space, radii: list[np.ndarray], *, closed: bool) -> list[I
     if space.dims > 1:
         return list(count_within(space, np.stack(radii, axis=1), closed=closed).T)
     _ = space.line, space.ascending  # made once, before the threads ask for it
-    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        return list(threads.map(lambda radius: space.count_on_line(radius, closed=closed), radii))
+    return on_all_cores(lambda radius: space.count_on_line(radius, closed=closed), radii)
 
 
 def _by_tree(x: Space, y: Space, order: Order, task: Task) -> Found:

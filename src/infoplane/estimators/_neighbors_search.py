@@ -8,6 +8,7 @@ from jaxtyping import Bool, Int
 from infoplane.estimators._neighbors_space import AnySpace, Labels, Space, others_equal
 from infoplane.estimators._neighbors_sweep import Found, Task, counted_in_sweep, empty, radius_of, sweep, wanted
 from infoplane.estimators._neighbors_tiles import Tiles, choose_tiles
+from infoplane.estimators._threads import n_threads
 
 Spaces = tuple[AnySpace, ...]
 """One space, or the two of a pair; the joint distance is the largest of the distances in each."""
@@ -19,7 +20,7 @@ _TREE_SAMPLES = 1500
 """Samples for each coordinate from which it is: measured on Gaussian data with 4, 6 and 10 coordinates."""
 
 
-def find(sets: Sequence[Spaces], task: Task, *, back_end: str = "auto", workers: int = -1) -> list[Found]:
+def find(sets: Sequence[Spaces], task: Task, *, back_end: str = "auto", workers: int = 0) -> list[Found]:
     """Find the neighbours of every sample, for each set of spaces.
 
     Args:
@@ -27,7 +28,7 @@ def find(sets: Sequence[Spaces], task: Task, *, back_end: str = "auto", workers:
             samples of every symbol.
         task: what to look for.
         back_end: "tree", "sweep" or "auto", which takes the quicker; both give the same numbers.
-        workers: threads that search a tree; −1 for one on each core.
+        workers: threads that search a tree; 0 for as many as are to be used.
     """
     if all(isinstance(space, Labels) for space in sets[0]):
         return [_among_atoms(spaces, task) for spaces in sets]
@@ -130,7 +131,7 @@ def _query(
     k = min(task.k, len(own) - 1)
     asked = min(k + 2, len(own))  # itself, k others and the next
     tree = KDTree(points, leafsize=16, balanced_tree=False, compact_nodes=False)
-    places = tree.query(points, asked, p=2.0 if euclidean else np.inf, workers=workers)[1]
+    places = tree.query(points, asked, p=2.0 if euclidean else np.inf, workers=workers or n_threads())[1]
     each = [space.distance_to(own, own[places]) for space in continuous]
     joint = each[0].copy() if len(each) == 1 else np.maximum(*each)
     itself = places == np.arange(len(own))[:, None]

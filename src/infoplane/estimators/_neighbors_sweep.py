@@ -1,16 +1,16 @@
 """Neighbours by going through all pairs, in blocks of rows: search and counts in one sweep."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from infoplane.estimators._neighbors_space import AnySpace, Labels, Space
+from infoplane.estimators._neighbors_threads import on_all_cores, one_blas_thread
 from infoplane.estimators._neighbors_tiles import Tiles
+from infoplane.estimators._threads import n_threads
 
 BLOCK = 1 << 19
 """Pairs in a block: a few such arrays of 16 bits stay in the second-level cache."""
@@ -101,19 +101,15 @@ def sweep(
     blocks = [rows[start : start + size] for start in range(0, len(rows), size)]
     for one in tiles:
         one.prepare()
-    # Matrix products bring threads of their own, which would stand in each other's way.
-    n_threads = 1 if tiles[0].squared else max(1, min(len(blocks), os.cpu_count() or 1))
+    n_parts = max(1, min(len(blocks), n_threads()))
 
     def part(first: int) -> None:
         worker = _Worker(tiles, task, found, min(size, len(rows)))
-        for block in blocks[first::n_threads]:
+        for block in blocks[first::n_parts]:
             worker.visit(block)
 
-    if n_threads == 1:
-        part(0)
-    else:
-        with ThreadPoolExecutor(n_threads) as threads:
-            list(threads.map(part, range(n_threads)))
+    with one_blas_thread(needed=tiles[0].squared):
+        on_all_cores(part, range(n_parts))
     return found
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -13,11 +14,12 @@ from scipy.special import digamma, gammaln
 from infoplane.errors import InputError
 from infoplane.estimators._neighbors_judge import FILLED, LN2, TIES_SHARE, intrinsic_dimension
 from infoplane.estimators._neighbors_search import find
+from infoplane.estimators._neighbors_shuffled import find_shuffled
 from infoplane.estimators._neighbors_space import Space, centred, power_of_two
 from infoplane.estimators._neighbors_sweep import Task
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.neighbors import Norm, check_enough, check_neighbors, without_single_symbols
-from infoplane.estimators.pair import LabelEstimator, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.pair import LabelEstimator, Order, PairValue, Variable, as_variable, nothing_to_tell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +130,20 @@ class Kl(LabelEstimator):
         found = [self._entropy(points) for points in (*both, np.hstack(both))]
         return self._judged((found[0].nats + found[1].nats - found[2].nats) / LN2, found)
 
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each of several orders; h(X) and h(Y) are measured once."""
+        check_enough(self.name, self.k, x.n)
+        if self.norm != "max" or x.discrete or y.discrete or nothing_to_tell(x, y) is not None:
+            return super().between_shuffled(x, y, orders)
+        both = _unit(x), _unit(y)
+        alone = [self._entropy(points) for points in both]
+        spaces, dims = (Space(both[0], 1.0), Space(both[1], 1.0)), both[0].shape[1] + both[1].shape[1]
+        bits = []
+        for found in find_shuffled(spaces, orders, Task(self.k, counts=False)):
+            joint = self._of_distances(found.distances, dims)
+            bits.append(self._judged((alone[0].nats + alone[1].nats - joint.nats) / LN2, [*alone, joint]).bits)
+        return bits
+
     def _of_label(
         self, points: Float[np.ndarray, "sample dim"], codes: Int[np.ndarray, " sample"], dropped: int
     ) -> PairValue:
@@ -144,18 +160,22 @@ class Kl(LabelEstimator):
         """Entropy of points in nats; fewer neighbours where there are not k others."""
         n, dims = points.shape
         k = min(self.k, n - 1)
-        found = find([(Space(points, 1.0, self.norm),)], Task(k, counts=False))[0]
+        return self._of_distances(find([(Space(points, 1.0, self.norm),)], Task(k, counts=False))[0].distances, dims)
+
+    def _of_distances(self, distances: Float[np.ndarray, "sample k"], dims: int) -> _Entropy:
+        """Entropy in nats of points in so many dimensions with these distances to their neighbours."""
+        n, k = distances.shape
         weights = _weights(k, dims) if self.weighted else np.eye(k)[-1]
         used = np.flatnonzero(weights)
-        nearest = found.distances[:, used]
+        nearest = distances[:, used]
         copies = int((nearest[:, 0] == 0).sum())
         nats = -math.inf
         if not copies:
             mean_logs = np.array([math.fsum(column) for column in np.log(nearest).T]) / n
             terms = digamma(n) - digamma(used + 1) + _log_ball(dims, self.norm) + dims * mean_logs
             nats = float(weights[used] @ terms)
-        tied = float((found.distances[:, 0] == 0).mean())
-        return _Entropy(nats, copies, tied, intrinsic_dimension(found.distances), n)
+        tied = float((distances[:, 0] == 0).mean())
+        return _Entropy(nats, copies, tied, intrinsic_dimension(distances), n)
 
     def _judged(self, bits: float, found: list[_Entropy], small: str = "") -> PairValue:
         """Return a value with its flags and reasons."""

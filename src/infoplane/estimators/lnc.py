@@ -8,11 +8,11 @@ import numpy as np
 
 from infoplane.errors import InputError
 from infoplane.estimators._local_constants import log_boxes, volume_ratio
-from infoplane.estimators._local_neighbors import around, nearest, rounding
-from infoplane.estimators._local_rank import lacks_dimensions
+from infoplane.estimators._local_neighbors import Points, around, in_units, joined, nearest
+from infoplane.estimators._local_rank import surfaces
 from infoplane.estimators._neighbors_judge import LN2, judged
 from infoplane.estimators._neighbors_search import find
-from infoplane.estimators._neighbors_space import Space, as_space
+from infoplane.estimators._neighbors_space import as_space
 from infoplane.estimators.neighbors import Ksg2, check_enough, check_neighbors
 from infoplane.estimators.pair import PairEstimator, PairValue, Variable, nothing_to_tell
 
@@ -43,12 +43,15 @@ class Lnc(PairEstimator):
 
     Flags:
         ``manifold``: the coordinates of x, or of y, lie near a surface of fewer dimensions among themselves, and the
-        correction takes this for dependence: far too high. Or the neighbours are flat to rounding: the information
-        is larger than the numbers can show. ``ties``, ``high-dimension`` and ``constant``: as `Ksg1`.
+        correction takes this for dependence: far too high. Or x and y together lie near a curve thinner than
+        neighbours are apart, or are flat to rounding: the information is larger than the number. ``ties``,
+        ``high-dimension`` and ``constant``: as `Ksg1`.
 
     When it misleads:
-        Where neighbourhoods are curved rather than thin the correction stops at the curve's sagitta, and the value
-        is too low (Y = X² with noise 10⁻⁷). Weak and moderate dependence is measured as well by `Ksg2`.
+        Where neighbourhoods are curved rather than thin the correction stops at the curve's sagitta, and the value is
+        too low: Y = X² with noise 10⁻⁷ and 1000 samples has 22.8 bits and shows 16.6 (flag ``manifold``). Weak and
+        moderate dependence is measured as well by `Ksg2`.
+        At 2 × 1 coordinates of which two depend strongly, errors of 0.5 nats were measured with k = 5, of 0.2 with 10.
 
     References:
         S. Gao, Ver Steeg & Galstyan 2015. α is drawn here for the k nearest neighbours themselves and comes out
@@ -61,6 +64,7 @@ class Lnc(PairEstimator):
         >>> x = rng.random(500)
         >>> y = x + 1e-7 * rng.random(500)
         >>> print(f"{Lnc()(x, y).bits:.1f} of {-np.log2(1e-7):.1f} bits")
+        23.0 of 23.3 bits
     """
 
     k: int = 5
@@ -76,44 +80,38 @@ class Lnc(PairEstimator):
 
     def between(self, x: Variable, y: Variable) -> PairValue:
         """Return I(X;Y) in bits; see the class."""
+        told = nothing_to_tell(x, y)
+        if told is not None:
+            return told
         if self.k <= x.dims + y.dims:
             raise InputError(
                 f"lnc k is {self.k} with {x.dims} and {y.dims} coordinates; expected more neighbours than coordinates, "
                 f"at least {x.dims + y.dims + 1}: increase k, or use ksg2"
             )
         check_enough(self.name, self.k, x.n)
-        told = nothing_to_tell(x, y)
-        if told is not None:
-            return told
-        spaces = as_space(x), as_space(y)
-        resolution = max(
-            rounding(one.values, 1 / own.scale)
-            for one, own in zip((x, y), spaces, strict=True)
-            if isinstance(own, Space)
-        )
-        base = Ksg2(k=self.k)
+        spaces, base = (as_space(x), as_space(y)), Ksg2(k=self.k)
         found = find([spaces], base.task)[0]
-        added, flat = self._correction([space for space in spaces if isinstance(space, Space)], resolution)
+        of_x, of_y = in_units(x), in_units(y)
+        added, flat = self._correction(joined(of_x, of_y))
+        bits = (base.nats(spaces, found) + added) / LN2
+        words = surfaces(of_x.values, of_y.values)
+        if flat > SINGULAR_SHARE:
+            words.append(f"the neighbours of {flat:.0%} of the samples are flat to rounding")
         # What limits the base does not limit the sum: its flags are those of a value of 0.
         value = judged(0.0, spaces, found, self.k)
-        bits = (base.nats(spaces, found) + added) / LN2
-        surfaces = [lacks_dimensions(side, variable.values) for side, variable in (("x", x), ("y", y))]
-        if flat > SINGULAR_SHARE:
-            surfaces.append(f"the neighbours of {flat:.0%} of the samples are flat to rounding")
-        words = [text for text in surfaces if text]
         flags = value.flags | ({"manifold"} if words else set())
         return PairValue(bits, flags, "; ".join(text for text in (*words, value.reason) if text))
 
-    def _correction(self, spaces: list[Space], resolution: float) -> tuple[float, float]:
+    def _correction(self, points: Points) -> tuple[float, float]:
         """Mean of ln(V/V̄) over all samples, 0 where not corrected, in nats; and the share that is flat to rounding."""
-        points = np.hstack([space.unit_points for space in spaces])
-        n, dims = points.shape
+        n, dims = points.values.shape
         alpha = volume_ratio(int(self.k), dims).value if self.alpha is None else float(self.alpha)
+        least = -math.log(alpha) if alpha > 0 else math.inf
         sums, flat = [], 0
-        for seen in around(points, nearest(points, int(self.k), np.inf)):
-            logs = log_boxes(seen, resolution)
-            gain = logs[:, -1] - logs[:, :-1].sum(axis=1)
-            used = np.isfinite(gain) & (gain > (-math.log(alpha) if alpha > 0 else math.inf))
-            flat += int((used & (logs[:, :-1].min(axis=1) <= math.log(resolution))).sum())
+        for seen in around(points.values, nearest(points.values, int(self.k), np.inf)):
+            principal, along = log_boxes(seen, points.resolution)
+            gain = along - principal.sum(axis=1)
+            used = np.isfinite(gain) & (gain > least)
+            flat += int((used & (principal.min(axis=1) <= math.log(points.resolution))).sum())
             sums.append(math.fsum(gain[used]))
         return math.fsum(sums) / n, flat / n

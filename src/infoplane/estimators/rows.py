@@ -1,7 +1,7 @@
 """Activation rows as symbols: which samples have exactly the same activations."""
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Int, Shaped, UInt64
 
 from infoplane.estimators.base import Layers
 
@@ -9,7 +9,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 """Odd multiplier from the golden ratio; spreads neighbouring words over all 64 bits."""
 
 
-def row_codes(t: Float[np.ndarray, "batch dim sample"]) -> UInt64[np.ndarray, "batch sample"]:
+def row_codes(t: Shaped[np.ndarray, "batch dim sample"]) -> UInt64[np.ndarray, "batch sample"]:
     """Give equal rows equal 64-bit codes, and different rows different ones.
 
     The code is a hash: two given different rows share one with probability near 2⁻⁶⁴, so among 240 000 rows a

@@ -125,6 +125,8 @@ def _epochs(ds: "xr.Dataset", estimator: str | None) -> str:
 
 def trained_epochs(ds: "xr.Dataset") -> int:
     """Return the last epoch of which any member has a training curve."""
+    if "loss" not in ds:
+        return int(ds["epoch"].values[-1])
     known = ds["loss"].notnull().any(["split", "member"]).values
     return int(ds["step"].values[known][-1])
 

@@ -200,9 +200,27 @@ def read_entries(path: Path) -> list[Entry]:
         StoreError: when a line is not what was written.
     """
     entries: list[Entry] = []
-    for number, line in enumerate(files.read_lines(path / ROWS), start=1):
+    for number, line in _lines(path / ROWS):
         if set(line) == {"from_epoch"}:
             entries = [entry for entry in entries if entry.epoch < line["from_epoch"]]
         else:
             entries.append(Entry.from_line(line, f"{path / ROWS}: line {number}"))
     return sorted(entries, key=lambda entry: entry.epoch)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the lines with their numbers; one that a crash tore, which has no end, is left out."""
+    if not path.exists():
+        return
+    with files.named(path):
+        lines = path.read_bytes().split(b"\n")
+    for number, text in enumerate(lines, start=1):
+        try:
+            line = json.loads(text)
+        except ValueError:
+            if text.endswith(b"}"):
+                raise StoreError(f"{path}: line {number}: content differs from what was written") from None
+            continue
+        if not isinstance(line, dict):
+            raise StoreError(f"{path}: line {number}: content differs from what was written")
+        yield number, line

@@ -70,7 +70,7 @@ def measure_set(
     )
 
 
-def slices(activations: Mapping[str, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:
+def slices(activations: Mapping[Any, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:
     """Cut activations that were computed beforehand, in the order of the inputs, into batches."""
     named = {str(layer): values for layer, values in activations.items()}
     for layer, values in named.items():

@@ -6,7 +6,7 @@ import fnmatch
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from infoplane.errors import InputError, did_you_mean
 
@@ -32,7 +32,7 @@ class FunctionProbe:
         layers: names or patterns of the layers to keep, None for all.
     """
 
-    function: Evaluate
+    function: Any
     layers: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ def probe_of(model: Any, layers: Any = None, **options: Any) -> Probe:
         )
     if options:
         raise InputError(f"a function takes no option '{next(iter(options))}'; do it inside the function")
-    return FunctionProbe(cast(Evaluate, model), layers)
+    return FunctionProbe(model, layers)
 
 
 def _check_options(options: Iterable[str], known: Sequence[str], probe: str) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from infoplane.record._checks import check_arguments, check_curves, check_epoch,
 from infoplane.record.folder import RESULT, Folder
 from infoplane.record.measure import Measurement, measure_set, slices
 from infoplane.record.probes import FunctionProbe, Probe, probe_of
-from infoplane.record.rows import SETS, Entry, Row, assemble
+from infoplane.record.rows import SETS, Entry, assemble
 from infoplane.record.sets import MeasuredSet
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Recorder:
         inputs: what the model is measured on, shape (sample, …), in the framework's own arrays or NumPy's; a mapping
             or tuple of arrays for a model with several inputs. X is which of them: H(X) is log2 N when they differ.
         labels: class of each input, shape (sample,); one-hot rows; or the targets of a regression, which are cut
-            into ``target_bins`` classes of equal mass (the result says so). Without labels there is only I(X;T).
+            into ``target_bins`` classes of equal mass, or where they have no more values than that taken as classes
+            (the result says so). Without labels there is only I(X;T).
         estimators: names, instances, or tables such as ``{"name": "kde", "variance": 0.1}``. Each names its noise
             model; without one the information of a deterministic network is about N, not about the network.
         schedule: which epochs are measured: "log", "every", "piecewise", "delta-approx" (steps that grow while little
@@ -56,8 +57,8 @@ class Recorder:
         held_out: a second set, inputs or the pair (inputs, labels), measured beside the first;
             `infoplane.results.held_out` shows it.
         epochs: number of the last epoch, where it is known: it is then measured, and a logarithmic schedule is
-            laid out for it.
-        batch_size: number of inputs that the model is given at once.
+            laid out for it. A training that goes on beyond it is measured as if it were not known.
+        batch_size: number of inputs that the model is given at once; at least 2 are, and a last one joins the others.
         memory: bytes of activations held at once. Layers that do not fit together are measured in turn, which
             costs further passes over the inputs.
         target_bins: number of classes for the targets of a regression.
@@ -78,14 +79,14 @@ class Recorder:
         estimators: EstimatorLike = ("binning",),
         schedule: Any = "log",
         layers: str | Sequence[str] | None = None,
-        out: str | Path | None = None,
+        out: Any = None,
         *,
         held_out: Any = None,
-        epochs: int | None = None,
-        batch_size: int = 1024,
-        memory: int = 2**30,
-        target_bins: int = 10,
-        on_row: Callable[[Row], object] | None = None,
+        epochs: Any = None,
+        batch_size: Any = 1024,
+        memory: Any = 2**30,
+        target_bins: Any = 10,
+        on_row: Any = None,
         name: str = "recording",
         live: bool = True,
     ) -> None:
@@ -112,10 +113,10 @@ class Recorder:
 
     def step(
         self,
-        epoch: int,
+        epoch: Any,
         activations: Any = None,
         *,
-        curves: Mapping[str, float] | None = None,
+        curves: Any = None,
         force: bool = False,
     ) -> bool:
         """Measure the model as it is now, if the schedule names this epoch.
@@ -147,7 +148,7 @@ class Recorder:
             self._announce(entry)
         return due
 
-    def insert(self, epoch: int, activations: Any = None) -> None:
+    def insert(self, epoch: Any, activations: Any = None) -> None:
         """Measure an epoch that has not been measured yet, whatever the schedule and the epochs before.
 
         Args:
@@ -296,7 +297,7 @@ class Recorder:
             raise InputError(f"layers are {', '.join(now)}; expected those of the epochs before: {', '.join(was)}")
         return Entry(epoch, measured, tuple(self._curves))
 
-    def _measure_given(self, activations: Mapping[str, Any]) -> dict[str, Measurement]:
+    def _measure_given(self, activations: Mapping[Any, Any]) -> dict[str, Measurement]:
         if len(self._sets) > 1:
             raise InputError("activations are of one set only; with held_out give step a function, or attach a model")
         set_ = self._sets[SETS[0]]

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from infoplane.truth.normal import Normal
 
@@ -145,11 +145,11 @@ def products(x: Points, y: Points, dtype: str) -> float:
     return total
 
 
-def with_null(x: Points, y: Points) -> object:
+def with_null(x: Num[np.ndarray, "sample *dim"], y: Num[np.ndarray, "sample *dim"], estimator: str = "ksg1") -> object:
     """Estimate with `SHUFFLES` shuffles."""
     from infoplane.estimators.mutual import mutual_information
 
-    return mutual_information(x, y, estimator="ksg1", k=K, null=SHUFFLES)
+    return mutual_information(x, y, estimator, null=SHUFFLES)
 
 
 def _pairs(dims: int, correlation: float, n: int) -> tuple[Points, Points]:
