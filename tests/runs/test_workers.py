@@ -31,19 +31,19 @@ class Deadly(Executor):
     """An executor of worker processes in which the tasks of one group kill their worker some times."""
 
     def __init__(self, inner, group, times):
-        self._inner, self._client, self.group, self.times, self.tries = inner, inner._client, group, times, 0
+        self._inner, self._client, self.group, self.times, self.tries = inner, inner._client, group, times, []
 
     def submit(self, compute, task):
         if task.number != self.group:
             return self._inner.submit(compute, task)
-        self.tries += 1
+        self.tries.append(task.attempt)
 
         def die(_):  # sent by value, since workers cannot import this file
             import os
 
             os.kill(os.getpid(), 9)
 
-        return self._inner.submit(die if self.tries <= self.times else compute, task)
+        return self._inner.submit(die if len(self.tries) <= self.times else compute, task)
 
 
 def test_two_workers_give_the_same_bits_as_this_process(whole, small, tmp_path):
@@ -67,7 +67,7 @@ def test_a_worker_that_dies_loses_nothing(whole, small, tmp_path, times):
     with pools.prepared(2) as opener, opener(2, 2) as pool:
         executor = Deadly(pool._executor, 1, times)
         assert engine.run(parse(small), tmp_path / "run", executor=executor).identical(whole)
-        assert executor.tries == times + 1
+        assert executor.tries[: times + 1] == list(range(times + 1))
 
 
 @pytest.mark.slow
@@ -77,7 +77,7 @@ def test_one_task_that_kills_every_worker_costs_its_own_row_only(small, tmp_path
     with pools.prepared(2) as opener, opener(2, 2) as pool:
         executor = Deadly(pool._executor, 4, 99)
         found = engine.run(config, tmp_path / "run", executor=executor)
-    assert executor.tries == 3
+    assert executor.tries == [0, 1, 2]
     (failed,) = json.loads(found.attrs["failed"])
     assert (failed["members"], failed["tries"]) == ([4], 3)
     assert "KilledWorker" in failed["reason"]

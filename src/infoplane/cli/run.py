@@ -142,7 +142,8 @@ def _tell_failure(one: dict[str, Any]) -> str:
     members = one["members"]
     who = f"member {members[0]}" if len(members) == 1 else f"members {members[0]}–{members[-1]}"
     where = "".join(f" at {name} = {label}" for name, label in one["labels"].items())
-    return f"failed: {who}{where} from epoch {one['epoch']} on, after {one['tries']} tries: {one['reason']}"
+    lost = f"from epoch {one['epoch']} on" if "layer" not in one else f"in {one['layer']} at epoch {one['epoch']}"
+    return f"failed: {who}{where} {lost}, after {one['tries']} tries: {one['reason']}"
 
 
 def _show_one(ds: "xr.Dataset") -> None:

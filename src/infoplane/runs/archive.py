@@ -39,6 +39,19 @@ def read(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def holds(path: Path, name: str) -> bool:
+    """Whether there is an array of this name, without reading any.
+
+    Raises:
+        StoreError: when the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return name in archive.files
+    except Exception as error:  # see `read`
+        raise StoreError(f"{path}: cannot be read ({error})") from None
+
+
 def _content_check(name: str, arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 of a file's name and of the names, types, shapes and values of its arrays."""
     hashed = hashlib.sha256(name.encode())

@@ -24,6 +24,7 @@ from infoplane.runs.job import Job
 from infoplane.runs.ledger import GroupLedger, ledgers
 from infoplane.runs.provenance import changes
 from infoplane.runs.store import Store
+from infoplane.runs.task import MISSING
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -107,7 +108,7 @@ def resume(
         )
     with pools.prepared(executor) as opener, store.lock():
         store.sweep()
-        for text in store.drop_damaged():
+        for text in [*store.drop_damaged(), *store.drop_missing()]:
             if on_event:
                 on_event(Noted(text))
         return _work(job, store, on_event, opener)
@@ -189,15 +190,21 @@ def _finish(job: Job, store: Store, found: list[GroupLedger]) -> "xr.Dataset":
 
 
 def failures(events: list[dict[str, Any]], found: list[GroupLedger]) -> list[dict[str, Any]]:
-    """Return what failed for good since the run was last started, as the log has it."""
+    """Return what failed for good since the run was last started, as the log has it.
+
+    An entry with a ``layer`` is about that layer at that epoch, another about all from that epoch on.
+    """
     starts = [place for place, event in enumerate(events) if event.get("event") == "start"]
     told = {}
     for event in events[starts[-1] :] if starts else []:
-        number = event.get("group")
-        if event.get("event") != "failed" or not isinstance(number, int) or not 0 <= number < len(found):
+        number, keys = event.get("group"), ["group", "members", "epoch", "tries", "reason"]
+        if not isinstance(number, int) or not 0 <= number < len(found):
             continue
-        if not found[number].finished and event.get("task") == found[number].next_id:
-            told[number] = {key: event.get(key) for key in ("group", "members", "epoch", "tries", "reason")}
+        if event.get("event") == MISSING:
+            keys.insert(3, "layer")
+        elif event.get("event") != "failed" or found[number].finished or event.get("task") != found[number].next_id:
+            continue
+        told[number, event.get("epoch"), event.get("layer")] = {key: event.get(key) for key in keys}
     return list(told.values())
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -14,7 +15,9 @@ from infoplane.nets import mlp
 from infoplane.nets.train import Device, Group, Progress, Spread, State, Trainer, make_optimiser, state_leaves
 from infoplane.results import encode_flags
 from infoplane.runs.plan import TEST_EVERY, Plan
-from infoplane.runs.task import FRESH, Outcome, Rows, Task, kept_members
+from infoplane.runs.stretch import QUANTITIES, stack_epochs, stack_layers
+from infoplane.runs.task import FRESH, Cell, Measured, Measurement, Outcome, Rows, Task, kept_members
+from infoplane.runs.task import State as Leaves
 
 MAX_REDRAWS = 20
 
@@ -52,13 +55,13 @@ class GroupRun:
         """Go on from a task's state to where it ends, or until ``stop`` is set, and return what was measured."""
         self._run_range = task.run_range
         state, epoch = self._begin(task)
-        stretch, pace, trained = _Stretch(), _Pace(), 0
+        stretch, pace, trained = _Recorded(task.apart), _Pace(), 0
         if epoch == FRESH:
             epoch = 0
             if task.first <= 0:
                 stretch.add_progress(self.nets.score(state))
                 self._measure_into(stretch, 0, state, task)
-        while epoch < task.until and not stop.is_set():
+        while epoch < task.until and not stop.is_set() and not stretch.full:
             measured = self._next_measured(epoch)
             room = (task.until if epoch + 1 >= task.first else task.first - 1) - epoch
             with stretch.timed("training"):
@@ -75,7 +78,26 @@ class GroupRun:
             if stretch.seconds > task.seconds:
                 break
         rows = None if task.survey else stretch.arrays(len(self.kept))
-        return Outcome(epoch, tuple(state_leaves(state)), rows, self._run_range, stretch.spent, trained)
+        leaves = tuple(state_leaves(state))
+        return Outcome(epoch, leaves, rows, self._run_range, stretch.spent, trained, stretch.weights)
+
+    def measure(self, task: Measurement, stop: threading.Event) -> Measured:
+        """Measure some layers at some epochs from the weights, or until ``stop`` is set."""
+        self._run_range, start = task.run_range, time.monotonic()
+        rows: dict[Cell, Rows] = {}
+        for epoch, leaves in task.weights.items():
+            if stop.is_set():
+                break
+            # the activations of every layer, though some may do: another program could round differently
+            observed = self._observe(self._with_weights(leaves))
+            for layer in task.layers:
+                rows[epoch, layer] = self._measure_layer(*observed[layer])
+        return Measured(rows, time.monotonic() - start)
+
+    def _with_weights(self, leaves: Leaves) -> State:
+        """Return a state that can be observed, not trained."""
+        placed = jax.device_put(list(zip(leaves[::2], leaves[1::2], strict=True)), self.nets.device)
+        return State(placed, ())
 
     def _next_measured(self, epoch: int) -> int:
         """The first epoch after this one that is measured."""
@@ -120,20 +142,24 @@ class GroupRun:
                 kernel[dead] = new_kernel
         return weights
 
-    def _measure_into(self, stretch: "_Stretch", epoch: int, state: State, task: Task) -> None:
+    def _measure_into(self, stretch: "_Recorded", epoch: int, state: State, task: Task) -> None:
         with stretch.timed("measuring"):
             if task.survey:
                 self._widen_range(state)
+            elif task.apart:
+                stretch.weights[epoch] = tuple(np.array(leaf) for layer in state.weights for leaf in layer)
             else:
                 stretch.add_measurement(epoch, self._measure(state))
 
     def _measure(self, state: State) -> Rows:
         """Measure every layer of the kept members by every estimator."""
+        return stack_layers([self._measure_layer(*layer) for layer in self._observe(state)])
+
+    def _observe(self, state: State) -> list[tuple[Array, Spread, np.ndarray | None]]:
+        """Activations of each layer, how they are spread, and their range over the run where that is known."""
         activations, spreads = self.nets.observe(state)
         ranges = [None] * len(spreads) if self._run_range is None else self._run_range
-        rows = [self._measure_layer(*layer) for layer in zip(activations, spreads, ranges, strict=True)]
-        # [estimator, member, variable] of each layer → [estimator, member, layer, variable]; spreads [member, layer]
-        return {key: np.stack([row[key] for row in rows], axis=_layer_axis(key)) for key in rows[0]}
+        return list(zip(activations, spreads, ranges, strict=True))
 
     def _measure_layer(
         self, t: Float[Array, "member unit sample"], spread: Spread, run_range: Float[np.ndarray, "member 2"] | None
@@ -141,7 +167,7 @@ class GroupRun:
         n_kept = len(self.kept)
         layers = Layers(t[:n_kept], self.plan.dataset.labels, run_range)
         values = measure_layers(layers, list(self.plan.estimators.values()))
-        rows: Rows = {key: np.stack([_quantity(v, key) for v in values]) for key in _QUANTITIES}
+        rows: Rows = {key: np.stack([_quantity(v, key) for v in values]) for key in QUANTITIES}
         rows["flags"] = np.stack([_flags(v) for v in values])
         rows |= {f"spread_{key}": np.asarray(part)[:n_kept] for key, part in spread._asdict().items()}
         rows["spread_distinct_rows"] = distinct_rows(layers).astype(np.float32)
@@ -166,13 +192,6 @@ class _Pace:
         self.restart()
 
 
-_QUANTITIES = ("bits", "lower", "upper", "std_error")
-
-
-def _layer_axis(key: str) -> int:
-    return 1 if key.startswith("spread_") else 2
-
-
 def _quantity(values: LayerValues, key: str) -> Float[np.ndarray, "member variable"]:
     """One number of both variables; NaN where the estimator has none."""
 
@@ -188,11 +207,12 @@ def _flags(values: LayerValues) -> np.ndarray:
     return np.array([[encode_flags(f) for f in column.flags] for column in columns], np.int32).T
 
 
-class _Stretch:
-    """Rows of one task."""
+class _Recorded:
+    """Rows of one task, and the weights that are to be measured elsewhere, of so many epochs at most."""
 
-    def __init__(self) -> None:
-        self._started = time.monotonic()
+    def __init__(self, apart: int) -> None:
+        self._started, self._apart = time.monotonic(), apart
+        self.weights: dict[int, Leaves] = {}
         self.spent = {"training": 0.0, "measuring": 0.0}
         self._progress: list[Progress] = []
         self._epochs: list[int] = []
@@ -202,6 +222,11 @@ class _Stretch:
     def seconds(self) -> float:
         """Time since the stretch began."""
         return time.monotonic() - self._started
+
+    @property
+    def full(self) -> bool:
+        """Whether no more weights may be sent back."""
+        return 0 < self._apart <= len(self.weights)
 
     @contextlib.contextmanager
     def timed(self, work: str) -> Iterator[None]:
@@ -227,7 +252,4 @@ class _Stretch:
             f"curve_{key}": np.concatenate([getattr(p, key) for p in self._progress])[:, :n_kept]
             for key in Progress._fields
         }
-        measured = {
-            key: np.stack([row[key] for row in self._rows], axis=_layer_axis(key)) for key in (self._rows or [{}])[0]
-        }
-        return {"epochs": np.array(self._epochs, np.int64)} | measured | curves
+        return stack_epochs(self._epochs, self._rows) | curves

@@ -100,6 +100,11 @@ class Plan:
         """Numbers of units from the input to the output."""
         return [self.dataset.n_features, *self.config.model.hidden, self.dataset.n_classes]
 
+    @property
+    def n_weights(self) -> int:
+        """Number of weights and biases of one member."""
+        return sum(n_in * n_out + n_out for n_in, n_out in itertools.pairwise(self.sizes))
+
     def check(self) -> None:
         """Refuse what only the data can tell is wrong.
 
@@ -125,7 +130,7 @@ class Plan:
 
     def _check_memory(self) -> None:
         """Hold what one group needs against ``memory``: its weights with two moments are a checkpoint."""
-        allowed, n_weights = self.config.memory, sum(a * b + b for a, b in itertools.pairwise(self.sizes))
+        allowed, n_weights = self.config.memory, self.n_weights
         checkpoint = 4 * self.config.width * 3 * n_weights
         whole = 4 * self.config.width * (4 * n_weights + sum(self.sizes) * self.dataset.n_samples)
         if whole > allowed:

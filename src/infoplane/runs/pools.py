@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from infoplane.errors import ConfigError
 from infoplane.runs import threads, worker
-from infoplane.runs.task import Outcome, Task
+from infoplane.runs.task import Measured, Outcome, Work
 
 if TYPE_CHECKING:
     from infoplane.runs.group import Advanced
@@ -47,7 +47,7 @@ class Pool:
         """Number of tasks that can be computed at once now."""
         return max(1, self._slots())
 
-    def submit(self, task: Task, stop: threading.Event, advanced: "Advanced") -> "Future[Outcome]":
+    def submit(self, task: Work, stop: threading.Event, advanced: "Advanced") -> "Future[Outcome | Measured]":
         """Send a task."""
         if self.shares_process:
             return self._executor.submit(worker.compute, task, stop, advanced)
@@ -55,7 +55,7 @@ class Pool:
 
 
 Opener = Callable[[int, int], contextlib.AbstractContextManager[Pool]]
-"""Opens a pool for a number of threads that JAX computes with, and a number of tasks."""
+"""Opens a pool for a number of threads that JAX computes with, and a number of groups."""
 
 
 @contextlib.contextmanager
@@ -75,7 +75,7 @@ def prepared(where: Where) -> Iterator[Opener]:
         if not 1 <= where <= MAX_WORKERS:
             raise ConfigError(f"workers is {where}; expected 1 to {MAX_WORKERS} processes")
         _need_dask()
-        yield lambda _, n_tasks: _local_cluster(min(where, n_tasks))
+        yield lambda *_: _local_cluster(where)  # those without a group measure for the others
     else:
         _need_dask()
         with _connection(where) as pool:
@@ -91,9 +91,9 @@ def _workers_of(executor: Executor) -> int:
 
 
 @contextlib.contextmanager
-def _threads(n_threads: int, n_tasks: int) -> Iterator[Pool]:
+def _threads(n_threads: int, n_groups: int) -> Iterator[Pool]:
     """One thread a device of this process."""
-    count = min(worker.n_devices(n_threads), n_tasks)
+    count = min(worker.n_devices(n_threads), n_groups)
     executor = ThreadPoolExecutor(count, thread_name_prefix="infoplane")
     try:
         yield Pool(executor, lambda: count)

@@ -48,7 +48,8 @@ def describe(config: Config) -> str:
 
 
 def _tell_failure(one: dict[str, Any]) -> str:
-    return f"failed: members {one['members']} at epoch {one['epoch']} ({one['tries']} tries): {one['reason']}"
+    where = f"{one['layer']} of " if "layer" in one else ""
+    return f"failed: {where}members {one['members']} at epoch {one['epoch']} ({one['tries']} tries): {one['reason']}"
 
 
 def _time_left(events: list[dict[str, Any]], found: list[GroupLedger], left: int, *, running: bool) -> list[str]:

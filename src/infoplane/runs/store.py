@@ -24,6 +24,7 @@ from infoplane.errors import ConfigError, StoreError
 from infoplane.runs import archive, threads
 from infoplane.runs.config import Config, parse
 from infoplane.runs.provenance import provenance
+from infoplane.runs.task import MISSING
 
 FORMAT = 2
 """Version of the folder's layout; another one is refused."""
@@ -313,6 +314,20 @@ class Store:
             else:
                 self.record_file(path, files.sha256(path))
                 told.append(f"{self.folder / 'log.jsonl'}: damaged, lacks the SHA-256 of {name}; its content is sound")
+        return told
+
+    def drop_missing(self) -> list[str]:
+        """Drop pieces in which some layers could not be measured; return a line about each.
+
+        To be called after `drop_damaged`: pieces are not checked.
+        """
+        told = []
+        for piece in self.pieces():
+            path = self.folder / "pieces" / piece.file_name
+            if archive.holds(path, MISSING):
+                with files.named(path):
+                    path.unlink()
+                told.append(f"{path}: some layers could not be measured; its task is computed again")
         return told
 
     def _stored(self) -> list[Path]:

@@ -1,7 +1,8 @@
 """The unit of work: one group of members, from a state, for some seconds or until an epoch.
 
 A task carries everything that its numbers depend on, so that any process can compute it: in this process, in a
-worker, on another machine. What comes back is rows and the state from which the group's next task goes on.
+worker, on another machine. What comes back is rows and the state from which the group's next task goes on. Where
+measuring is done apart, the weights of the epochs to be measured come back instead of rows.
 """
 
 import dataclasses
@@ -20,8 +21,13 @@ FLUSH_SECONDS = 10.0
 FRESH = -1
 """The epoch before the initialisation: where a group begins that has no state yet."""
 
+MISSING = "missing"
+"""Name of a piece's array that lists the (epoch, layer) that could not be measured; a piece without any has none."""
+
 Rows = dict[str, np.ndarray]
 State = tuple[np.ndarray, ...]
+Cell = tuple[int, int]
+"""An epoch, and the number of a layer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Task:
         survey: only the range of activations over the measured epochs is wanted.
         run_range: smallest and largest activation over the run, as far as it is known.
         seconds: the task ends at the first opportunity after this long.
+        apart: the most epochs whose weights are sent back to be measured elsewhere; 0: they are measured here.
         attempt: how often it was tried before.
     """
 
@@ -56,6 +63,7 @@ class Task:
     survey: bool = False
     run_range: Float[np.ndarray, "layer member 2"] | None = None
     seconds: float = FLUSH_SECONDS
+    apart: int = 0
     attempt: int = 0
 
 
@@ -70,6 +78,7 @@ class Outcome:
         run_range: what a survey has found so far.
         spent: seconds of training and of measuring.
         net_epochs: number of epochs trained, counted over members.
+        weights: kernels and biases, layer by layer, of the epochs that are to be measured elsewhere.
     """
 
     epoch: int
@@ -78,6 +87,69 @@ class Outcome:
     run_range: Float[np.ndarray, "layer member 2"] | None
     spent: dict[str, float]
     net_epochs: int
+    weights: dict[int, State] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """Some layers of a group at some epochs, to be measured from the weights.
+
+    Attributes:
+        config: the combination's configuration as canonical JSON.
+        data_sha256: what its data set must be.
+        threads: number of threads that JAX computes with.
+        number: the group's number in the run.
+        group: its number within the plan.
+        weights: kernels and biases, layer by layer, at each epoch.
+        layers: numbers of the layers.
+        run_range: smallest and largest activation over the run, where an estimator asks for it.
+        attempt: how often it was tried before.
+    """
+
+    config: str
+    data_sha256: str
+    threads: int
+    number: int
+    group: int
+    weights: dict[int, State]
+    layers: tuple[int, ...]
+    run_range: Float[np.ndarray, "layer member 2"] | None = None
+    attempt: int = 0
+
+    @property
+    def first(self) -> int:
+        """The first of its epochs."""
+        return min(self.weights)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """What it measures."""
+        return [(epoch, layer) for epoch in self.weights for layer in self.layers]
+
+    def again(self) -> "list[Measurement]":
+        """Return what is to be tried again: each layer at each epoch by itself, so that one fault costs one only."""
+        attempt = self.attempt + 1
+        return [
+            dataclasses.replace(self, weights={epoch: self.weights[epoch]}, layers=(layer,), attempt=attempt)
+            for epoch, layer in self.cells
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a `Measurement` has given.
+
+    Attributes:
+        rows: measurements of each layer at each epoch; some are absent where it was stopped.
+        seconds: time it took.
+    """
+
+    rows: dict[Cell, Rows]
+    seconds: float
+
+
+Work = Task | Measurement
+"""What is sent to a worker; `Outcome` and `Measured` come back."""
 
 
 def kept_members(plan: Plan, group: int) -> list[int]:

@@ -8,7 +8,7 @@ from infoplane.errors import ConfigError
 from infoplane.runs import threads
 from infoplane.runs.config import Config
 from infoplane.runs.plan import Plan
-from infoplane.runs.task import Outcome, Task
+from infoplane.runs.task import Measured, Measurement, Outcome, Work
 
 if TYPE_CHECKING:
     from infoplane.nets.train import Trainer
@@ -45,7 +45,7 @@ class _Workshop:
                 self._devices = threads.Devices(threads.start_jax(n_threads))
             return self._devices
 
-    def build(self, task: Task) -> "tuple[Plan, Trainer]":
+    def build(self, task: Work) -> "tuple[Plan, Trainer]":
         """Return the plan and the programs of a task.
 
         Raises:
@@ -60,7 +60,7 @@ class _Workshop:
                 self._built.popitem(last=False)
             return self._built[key]
 
-    def _build(self, task: Task) -> "tuple[Plan, Trainer]":
+    def _build(self, task: Work) -> "tuple[Plan, Trainer]":
         from infoplane.runs.group import make_trainer
 
         plan = self._made.pop(task.config, None) or Plan(Config.model_validate_json(task.config))
@@ -81,8 +81,8 @@ def n_devices(n_threads: int) -> int:
     return len(_workshop.devices(n_threads))
 
 
-def compute(task: Task, stop: threading.Event | None = None, advanced: "Advanced | None" = None) -> Outcome:
-    """Compute a task; the numbers depend on the task alone, not on where or beside what it is computed.
+def compute(task: Work, stop: threading.Event | None = None, advanced: "Advanced | None" = None) -> Outcome | Measured:
+    """Compute a task, or measure; the numbers depend on the task alone, not on where or beside what it is computed.
 
     Args:
         task: what to compute.
@@ -94,9 +94,10 @@ def compute(task: Task, stop: threading.Event | None = None, advanced: "Advanced
 
     plan, trainer = _workshop.build(task)
     with devices.one() as device, threads.one_blas_thread:
-        return GroupRun(plan, trainer, task.group, device).work(
-            task, stop or threading.Event(), advanced or (lambda _: None)
-        )
+        group, stop = GroupRun(plan, trainer, task.group, device), stop or threading.Event()
+        if isinstance(task, Measurement):
+            return group.measure(task, stop)
+        return group.work(task, stop, advanced or (lambda _: None))
 
 
 def versions(_: Any = None) -> dict[str, str]:
