@@ -158,6 +158,15 @@ def test_figures_of_a_result_are_files_with_checksums(here, monkeypatch, tmp_pat
 # ---- interruption
 
 
+@pytest.fixture
+def ctrl_c():
+    """Let SIGINT interrupt, also where the tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_what_is_interrupted_is_kept_and_goes_on(number, code, here, monkeypatch):
     from infoplane.cli.measure import _Progress

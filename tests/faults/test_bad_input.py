@@ -114,9 +114,9 @@ REFUSED = {
 
 @pytest.mark.parametrize(("arguments", "text"), REFUSED.values(), ids=REFUSED.keys())
 def test_bad_input_is_refused_in_one_line_at_once_and_nothing_is_written(here, arguments, text):
-    before, start = sorted(here.rglob("*")), time.monotonic()
+    before, start = sorted(here.rglob("*")), time.process_time()
     code, err = infoplane(*arguments)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1  # of the processor, whatever else the machine does
     assert code == 2
     assert err.startswith("infoplane: ")
     assert err.count("\n") == 1

@@ -203,9 +203,9 @@ def test_a_finished_run_is_answered_from_disk(whole, small, tmp_path, monkeypatc
     engine.run(parse(small), tmp_path / "run")
     monkeypatch.setattr("infoplane.runs.merge.merge", lambda *_: pytest.fail("merged again"))
     monkeypatch.setattr("infoplane.runs.threads.start_jax", lambda *_: pytest.fail("started JAX"))
-    start = time.monotonic()
+    start = time.process_time()
     assert engine.resume(tmp_path / "run").identical(whole)
-    assert time.monotonic() - start < 3
+    assert time.process_time() - start < 3  # of the processor, whatever else the machine does
 
 
 def test_a_run_folder_can_be_moved_and_copied_between_sessions(whole, small, tmp_path, many_tasks):
