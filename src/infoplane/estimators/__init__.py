@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from infoplane.estimators.gaussian import Gaussian
     from infoplane.estimators.kde import Kde
     from infoplane.estimators.kozachenko import Kl
+    from infoplane.estimators.lga import Lga
     from infoplane.estimators.lnc import Lnc
     from infoplane.estimators.lnn import Lnn
     from infoplane.estimators.neighbors import Ksg1, Ksg2, MixedKsg, Ross
@@ -51,6 +52,7 @@ __all__ = [
     "Ksg2",
     "LayerEstimator",
     "LayerInformation",
+    "Lga",
     "Lnc",
     "Lnn",
     "MixedKsg",
@@ -198,6 +200,14 @@ TABLE = (
         "as ksg2, corrected where neighbours lie along a line or surface: strong dependence",
         "time n² d, n log n for two numbers; memory n d",
         "S. Gao, Ver Steeg & Galstyan 2015",
+    ),
+    Entry(
+        "lga",
+        "infoplane.estimators.lga:Lga",
+        "pairs: continuous",
+        "information from a normalised Gaussian fitted around every sample",
+        "time n² d for neighbours, n d⁶ for the fits; memory n d²",
+        "S. Gao, Ver Steeg & Galstyan 2015, arXiv 1508.00536",
     ),
     Entry(
         "gaussian",
