@@ -31,7 +31,7 @@ def test_of_two_runs_on_one_folder_exactly_one_works(children, uninterrupted, di
     for number in range(tries):
         folder, ends, begins = tmp_path / f"run{number}", {}, {}
         processes = []
-        for gap in (0, draw.uniform(0, 0.1)):
+        for gap in (0, draw.uniform(0, 0.05)):
             time.sleep(gap)
             begins_at = time.monotonic()
             processes.append(children.start("run", children.asked, "--out", folder))

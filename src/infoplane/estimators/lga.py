@@ -91,12 +91,12 @@ class Lga(PairEstimator):
 
     When it misleads:
         Sharp edges (uniform marginals) and gaps between modes are no local Gaussians: errors of about 0.1 bits at
-        thousands of samples, where neighbours have a tenth of that. Non-linear dependence finer than the
-        neighbourhoods is underestimated, by 0.7 of 1.5 bits for spirals in 3 × 3 dimensions. With a fixed k the small
-        bias upwards does not vanish for many samples: 0.03 bits at 10 000 samples of 1 × 1 normals with k = 25, none
-        with k = 100; many fits are then reported as not converged, which moves the value by less than 0.001. Outliers
-        of heavy tails are kept in bounds, but measured as Gaussians. Above 6 coordinates non-linear dependence
-        outside the first canonical pairs is not seen.
+        thousands of samples, where neighbours have less. Non-linear dependence finer than the neighbourhoods is
+        underestimated, by 0.7 of 1.5 bits for spirals in 3 × 3 dimensions. With a fixed k the small bias upwards does
+        not vanish for many samples: 1 × 1 normals of 10 000 samples were 0.05 bits too high with k = 25, 0.01 with
+        k = 100. Fits that are then reported as not converged move the value by less than 0.0001. Outliers of heavy
+        tails are kept in bounds, but measured as Gaussians. Above 6 coordinates non-linear dependence outside the
+        first canonical pairs is not seen.
 
     Cost: time N² d² for the kernel, less where N is large in few dimensions, and N d⁶ for each of about 20 to 100
     Newton steps; memory N d².
