@@ -141,14 +141,13 @@ def hold(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     with contextlib.ExitStack() as held:
         with named(path):
-            file = held.enter_context(path.open("a+"))
+            file = held.enter_context(path.open("ab", buffering=0))  # nothing is left to be written when it is closed
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise StoreError(f"{folder}: in use by {_owner_in(path)}; wait for it or stop it") from None
             file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            file.flush()
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
         yield
 
 
