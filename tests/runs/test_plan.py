@@ -9,7 +9,7 @@ from infoplane.runs.plan import Plan
 
 N_WEIGHTS = (12 * 4 + 4) + (4 * 3 + 3) + (3 * 2 + 2)
 CHECKPOINT = 4 * 3 * N_WEIGHTS  # float32 weights and two moments of one member
-GROUP = 4 * (4 * N_WEIGHTS + (12 + 4 + 3 + 2) * 4096)  # the gradient too, and the activations of all samples
+GROUP = 4 * (5 * N_WEIGHTS + (12 + 4 + 3 + 2) * 4096)  # the gradient and its mean too, and all activations
 
 
 def test_a_bound_below_one_checkpoint_is_refused_with_what_is_needed(small):

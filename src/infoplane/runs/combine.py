@@ -13,7 +13,7 @@ from infoplane.runs.sweep import Combination, Label, axis_labels, combinations
 if TYPE_CHECKING:
     import xarray as xr
 
-_FLAGS = ("flags", "member_flags")
+_FLAGS = ("flags", "member_flags", *(f"{prefix}flags" for prefix in results.PARTS.values()))
 """Variables of whole numbers: what a combination lacks has no flag."""
 
 
@@ -29,7 +29,7 @@ def combine(parts: "list[xr.Dataset]", job: Job) -> "xr.Dataset":
     variables = {}
     for name in dict.fromkeys(str(name) for part in parts for name in part.data_vars):
         like = next(part[name] for part in filled if name in part)
-        missing = np.full(like.shape, np.nan)
+        missing = np.zeros(like.shape, np.int32) if name in _FLAGS else np.full(like.shape, np.nan)
         stacked = np.stack([part[name].values if name in part else missing for part in filled])
         variables[name] = ((*axes, *map(str, like.dims)), stacked.reshape(*shape, *like.shape))
     ds = results.new(dict(axes) | coords, variables, _attributes(parts, job))
@@ -78,8 +78,9 @@ def _part(ds: "xr.Dataset", combination: Combination, entry: dict[str, Any]) -> 
     part = part.isel(member=slice(config.members), step=slice(config.train.epochs + 1))
     measured = part["distinct_rows"].notnull().any(("member", "layer"))
     part = part.isel(epoch=np.flatnonzero(measured.values))
-    bounds = [name for name in part.data_vars if str(name).startswith("information_")]
+    bounds = [name for name in part.data_vars if "information_" in str(name)]
     empty = [name for name in bounds if bool(part[name].isnull().all())]
-    part = part.drop_vars(empty)
+    unmeasured = tuple(results.PARTS[name] for name in results.PARTS if name not in config.measure.parts[1:])
+    part = part.drop_vars([*empty, *(name for name in part.data_vars if str(name).startswith(unmeasured))])
     part.attrs = {key: value for key, value in ds.attrs.items() if key != "sweep"} | entry["attributes"]
     return part

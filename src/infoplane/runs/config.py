@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from infoplane import schedules
 from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.estimators import Estimator, LayerEstimator, build_all
+from infoplane.runs.axes import Sweep, Variants, flatten, shorten
 
 MAX_RECORD_BYTES = 2**32
 """Largest record of training curves that a run may need; a run beyond it is refused before it starts."""
@@ -87,60 +88,101 @@ class TrainConfig(_Section):
     redraw_dead: bool = False
 
 
+SCHEDULE_KEYS = {
+    "every": ("n",),
+    "log": ("points",),
+    "piecewise": ("pieces",),
+    "list": ("epochs",),
+    "delta-exact": ("delta", "multiplier", "max_skip", "distance", "quantile", "memory"),
+    "delta-approx": ("delta", "multiplier", "max_skip", "distance", "quantile", "fall"),
+}
+"""The keys of each kind of schedule."""
+
+
 class ScheduleConfig(_Section):
     """Which epochs are measured; each kind has keys of its own."""
 
-    kind: Literal["every", "log", "piecewise", "list"] = "log"
+    kind: Literal["every", "log", "piecewise", "list", "delta-exact", "delta-approx"] = "log"
     n: Positive | None = None
     points: Annotated[int, Field(ge=2, le=10**6)] | None = None
     pieces: tuple[tuple[Natural | None, Positive], ...] | None = None
     epochs: tuple[Natural, ...] | None = None
+    delta: float | None = None
+    multiplier: float | None = None
+    max_skip: Annotated[int, Field(le=MAX_WHOLE)] | None = None
+    distance: Literal["scaled", "raw"] | None = None
+    quantile: float | None = None
+    fall: bool | None = None
+    memory: Positive | None = None
 
     @model_validator(mode="after")
     def _keys_of_kind(self) -> "ScheduleConfig":
-        allowed = {"every": "n", "log": "points", "piecewise": "pieces", "list": "epochs"}[self.kind]
-        for key in ("n", "points", "pieces", "epochs"):
-            if key != allowed and getattr(self, key) is not None:
-                raise ValueError(f"'{key}' does not belong to kind '{self.kind}', which takes '{allowed}'")
+        allowed = SCHEDULE_KEYS[self.kind]
+        for key in self._given:
+            if key not in allowed:
+                takes = " and ".join(f"'{one}'" for one in allowed)
+                raise ValueError(f"'{key}' does not belong to kind '{self.kind}', which takes {takes}")
         if self.kind == "list" and not self.epochs:
             raise ValueError("kind 'list' needs 'epochs', a list of them")
         return self
 
-    def build(self) -> schedules.Schedule:
-        """Return the schedule that the keys describe."""
+    @property
+    def _given(self) -> dict[str, Any]:
+        """The keys besides the kind that have a value."""
+        keys = [key for key in type(self).model_fields if key != "kind"]
+        return {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
+
+    def build(self) -> schedules.AnySchedule:
+        """Return the schedule that the keys describe.
+
+        Raises:
+            InputError: for a setting outside its range.
+        """
         if self.kind == "every":
             return schedules.Every(self.n or 1)
         if self.kind == "log":
             return schedules.Log(self.points or schedules.Log.points)
         if self.kind == "piecewise":
             return schedules.Piecewise(self.pieces or schedules.SAXE_PIECES)
-        return schedules.Listed(self.epochs or ())
+        if self.kind == "list":
+            return schedules.Listed(self.epochs or ())
+        kind = schedules.DeltaExact if self.kind == "delta-exact" else schedules.DeltaApprox
+        return kind(**self._given)
 
 
 def _named(spec: Any) -> Any:
     if isinstance(spec, str) or (isinstance(spec, Mapping) and isinstance(spec.get("name"), str)):
         return spec
-    raise ValueError(f'expected a name or {{name = "...", parameter = value}}, got {_shorten(spec)}')
+    raise ValueError(f'expected a name or {{name = "...", parameter = value}}, got {shorten(spec)}')
+
+
+def _name(spec: str | Mapping[str, Any]) -> str:
+    return spec if isinstance(spec, str) else str(spec["name"])
 
 
 EstimatorSpec = Annotated[str | dict[str, Any], BeforeValidator(_named)]
 
 
-def _sweep_pairs(value: Any) -> Any:
-    """Return a table of lists, nested or with dotted keys, as pairs of a dotted key and its values."""
-    pairs = list(dict(flatten(value)).items()) if isinstance(value, Mapping) else value
-    if not isinstance(pairs, list | tuple):
-        raise ValueError(f'expected lists by key, as "model.activation" = ["tanh", "relu"], got {_shorten(value)}')
-    for key, values in pairs:
-        if not isinstance(values, list | tuple) or not values:
-            raise ValueError(f"{key} is {_shorten(values)}; expected a list of the values to run")
-        if len({json.dumps(one) for one in values}) < len(values):
-            raise ValueError(f"{key} has a value twice")
-    return tuple((key, tuple(values)) for key, values in pairs)
+class MeasureConfig(_Section):
+    """Which inputs are measured: all, the rows trained on, those held out; and what is measured at fewer epochs.
 
+    Several parts are measured apart. The first has the names of a result to itself, the others stand beside it; see
+    `infoplane.results.part`. Ranges and spreads of activations are of all inputs. Estimators whose names are in
+    ``sparse``, costly ones, measure the first part only, at about ``points`` of the schedule's epochs, evenly on its
+    logarithmic scale; with a delta schedule, which follows from what is measured, they are left out. ``precisions``
+    adds distinct rows in float16 and float64 and the ranks of all activations.
+    """
 
-Sweep = Annotated[tuple[tuple[str, tuple[Any, ...]], ...], BeforeValidator(_sweep_pairs)]
-"""Keys and the values they are to take; every combination is run."""
+    parts: Annotated[tuple[Literal["all", "train", "test"], ...], Field(min_length=1)] = ("all",)
+    sparse: tuple[str, ...] = ()
+    points: Annotated[int, Field(ge=2, le=10**6)] = 60
+    precisions: bool = False
+
+    @model_validator(mode="after")
+    def _once(self) -> "MeasureConfig":
+        if len(set(self.parts)) < len(self.parts):
+            raise ValueError(f"parts names one of {', '.join(self.parts)} twice")
+        return self
 
 
 class Config(_Section):
@@ -155,23 +197,26 @@ class Config(_Section):
     train: TrainConfig = TrainConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     estimators: Annotated[tuple[EstimatorSpec, ...], Field(min_length=1)] = ("binning",)
+    measure: MeasureConfig = MeasureConfig()
     sweep: Sweep = ()
+    variants: Variants = ()
     memory: Positive = MEMORY
     """Bytes that one group of members may need; more is refused before anything is computed."""
 
     @model_validator(mode="after")
     def _affordable(self) -> "Config":
         layers = len(self.model.hidden) + 1
-        record = self.members * self.train.epochs * (4 + layers) * 8
+        record = self.members * self.train.epochs * (4 + 3 * layers) * 4
         if record > MAX_RECORD_BYTES:
             raise ValueError(
                 f"members × epochs = {self.members} × {self.train.epochs} needs {record / 2**30:.3g} GiB "
                 f"for training curves alone, above {MAX_RECORD_BYTES / 2**30:.0f} GiB; lower one of them"
             )
-        count = math.prod(len(values) for _, values in self.sweep)
+        lengths = [len(self.variants)] * bool(self.variants) + [len(values) for _, values in self.sweep]
+        count = math.prod(lengths)
         if count > MAX_COMBINATIONS:
-            lengths = " × ".join(str(len(values)) for _, values in self.sweep)
-            raise ValueError(f"sweep: {lengths} = {count} combinations, above {MAX_COMBINATIONS}; name fewer values")
+            product = " × ".join(map(str, lengths))
+            raise ValueError(f"sweep: {product} = {count} combinations, above {MAX_COMBINATIONS}; name fewer values")
         return self
 
     @property
@@ -184,14 +229,21 @@ class Config(_Section):
         """Members of each group; the last group is filled up with members that are not kept."""
         return [list(range(start, start + self.width)) for start in range(0, self.members, self.width)]
 
+    @property
+    def left_out(self) -> list[str]:
+        """Names of sparse estimators that cannot be measured, since the epochs follow from what is measured."""
+        sparse = self.measure.sparse if self.schedule.kind.startswith("delta") else ()
+        return [name for name in dict.fromkeys(_name(spec) for spec in self.estimators) if name in sparse]
+
     def build_estimators(self) -> dict[str, LayerEstimator]:
-        """Return the estimators by the name they carry in the result."""
-        return build_all(self.estimators)
+        """Return the estimators by the name they carry in the result, without those that are left out."""
+        return build_all([spec for spec in self.estimators if _name(spec) not in self.left_out])
 
     def tree(self) -> dict[str, Any]:
         """Return the configuration as nested keys that `override` and `parse` take."""
         tree = self.model_dump(mode="json")
-        return tree | {"sweep": dict(tree["sweep"])}
+        variants = [{"label": label} | dict(changes) for label, changes in tree["variants"]]
+        return tree | {"sweep": dict(tree["sweep"]), "variants": variants}
 
     def canonical(self) -> str:
         """Return the configuration as JSON with sorted keys: equal text, equal run."""
@@ -324,17 +376,6 @@ def _index(place: list[Any], section: str, path: str) -> int:
     return int(section)
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return the values of nested mappings with their dotted paths, in order."""
-    pairs: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            pairs += flatten(value, f"{prefix}{key}.")
-        else:
-            pairs.append((f"{prefix}{key}", value))
-    return pairs
-
-
 def _explain(error: ValidationError) -> str:
     """Say the first thing wrong in one line, and how many more there are."""
     first, *rest = error.errors(include_url=False)
@@ -345,7 +386,7 @@ def _explain(error: ValidationError) -> str:
     elif first["type"] == "value_error":
         text = f"{path}: {first['msg'].removeprefix('Value error, ')}"
     else:
-        text = f"{path}: {first['msg'][0].lower()}{first['msg'][1:]}, got {_shorten(first['input'])}"
+        text = f"{path}: {first['msg'][0].lower()}{first['msg'][1:]}, got {shorten(first['input'])}"
     return text + (f" (and {len(more)} more)" if more else "")
 
 
@@ -357,8 +398,3 @@ def _known_keys(section: type[_Section], prefix: str = "") -> list[str]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
             keys += _known_keys(field.annotation, f"{prefix}{name}.")
     return keys
-
-
-def _shorten(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -4,12 +4,14 @@ import collections
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 
 from infoplane.errors import InfoplaneError
+from infoplane.runs.job import Job
 from infoplane.runs.ledger import GroupLedger
 from infoplane.runs.pools import Pool
+from infoplane.runs.pursuit import Follower, Pursuit
 from infoplane.runs.store import Store
 from infoplane.runs.stretch import Course, Missing, Stretch
 from infoplane.runs.task import MISSING, Measured, Measurement, Outcome, Task, Work, task_id
@@ -55,9 +57,10 @@ class WorkersLostError(InfoplaneError):
 class _Errand:
     """What somebody computes now: the training of a group, or a part of the measuring of one of its stretches."""
 
-    course: Course
+    course: Course | Follower
     work: Work
-    stretch: Stretch | None = None
+    into: Stretch | Follower | None = None
+    """What takes up the results of a measurement."""
 
 
 class Dispatch:
@@ -68,16 +71,18 @@ class Dispatch:
     """
 
     def __init__(
-        self, ledgers: Iterable[GroupLedger], pool: Pool, store: Store, stop: threading.Event, meter: "Meter"
+        self, job: Job, found: Sequence[GroupLedger], pool: Pool, store: Store, stop: threading.Event, meter: "Meter"
     ) -> None:
         self._pool, self._store, self._stop, self._meter = pool, store, stop, meter
         self._threads = int(store.about["threads"])
-        self._waiting = collections.deque(Course(ledger) for ledger in ledgers)
-        self._n_left = len(self._waiting)
+        self._later, self._waiting = collections.deque(_courses(job, found)), collections.deque[Course | Follower]()
+        self._n_left = sum(len(courses) for courses in self._later)
+        self._urgent: collections.deque[_Errand] = collections.deque()
         self._parts: collections.deque[_Errand] = collections.deque()
-        self._last_tries: collections.deque[Course] = collections.deque()
+        self._last_tries: collections.deque[Course | Follower] = collections.deque()
         self._last_parts: collections.deque[_Errand] = collections.deque()
         self._running: dict[Future[Outcome | Measured], _Errand] = {}
+        self._begun: list[Course | Follower] = []
         self.unfinished = False
 
     def work(self) -> None:
@@ -94,29 +99,42 @@ class Dispatch:
                 for future in done:
                     self._settle(future)
             self._drain(keep=True)
+            for course in self._begun:
+                self._store_complete(course, flush=True)
         except BaseException:
             self._drain(keep=False)
             raise
 
     @property
     def _is_left(self) -> bool:
-        return any((self._waiting, self._parts, self._last_tries, self._last_parts, self._running))
+        queues = (self._later, self._waiting, self._urgent, self._parts, self._last_tries, self._last_parts)
+        return any((*queues, self._running))
 
     def _fill(self) -> None:
-        """Hand out work while somebody is free, training first; a last try only when nobody is busy."""
+        """Hand out work while somebody is free: first what training waits for, then training, then measuring.
+
+        A last try is made only when nobody is busy.
+        """
         slots = self._pool.slots
-        while (self._waiting or self._parts) and len(self._running) < slots:
-            if self._waiting:
+        while len(self._running) < slots:
+            if self._urgent:
+                self._submit(self._urgent.popleft())
+            elif self._waiting:
                 self._train(self._waiting.popleft(), slots)
-            else:
+            elif self._parts:
                 self._submit(self._parts.popleft())
+            elif self._later:
+                self._waiting.extend(courses := self._later.popleft())
+                self._begun += courses
+            else:
+                break
         if not self._running:
             if self._last_parts:
                 self._submit(self._last_parts.popleft())
             elif self._last_tries:
                 self._train(self._last_tries.popleft(), slots)
 
-    def _train(self, course: Course, slots: int) -> None:
+    def _train(self, course: Course | Follower, slots: int) -> None:
         """Hand out a group's next training; it measures too where nobody else would be free for that."""
         apart = slots > self._n_left and not course.failures
         task = course.next_task(self._threads, slots if apart else 0)
@@ -151,25 +169,34 @@ class Dispatch:
         """Take up what was computed, and store what is complete."""
         course = errand.course
         if isinstance(result, Measured):
-            assert errand.stretch is not None  # only parts of a stretch are measured
-            errand.stretch.take(result)
+            assert errand.into is not None  # somebody asked for it
+            errand.into.take(result)
         else:
             assert isinstance(errand.work, Task)  # only tasks have outcomes
             course.failures, course.busy = 0, False
-            stretch, parts = course.add(errand.work, result, self._pool.slots)
-            self._parts.extend(_Errand(course, part, stretch) for part in parts)
-        self._store_complete(course)
+            parts = course.add(errand.work, result, self._pool.slots)
+            self._parts.extend(_Errand(course, part, into) for into, part in parts)
+        self._follow(course)
 
-    def _go_on(self, course: Course) -> None:
-        """Queue a group's next training as soon as it may begin; a group goes on before others start."""
-        if course.may_train:
-            course.busy = True
-            self._waiting.appendleft(course)
+    def _follow(self, course: Course | Follower) -> None:
+        """Queue what is to be measured next because of what was measured, and store what is complete."""
+        self._urgent.extend(_Errand(one, part, one) for one, part in course.next_parts(self._pool.slots))
+        for one in course.together:
+            if one.progress is not None:
+                self._meter.advance(one.ledger.number, one.progress)
+            self._store_complete(one)
 
-    def _store_complete(self, course: Course) -> None:
-        while stretch := course.pop_complete():
-            self._keep(course.ledger, stretch.task, stretch.outcome())
-            for (epoch, layer), why in stretch.missing.items():
+    def _go_on(self, course: Course | Follower) -> None:
+        """Queue the next training of groups that may go on; a group goes on before others start."""
+        for one in reversed(course.together):
+            if one.may_train:
+                one.busy = True
+                self._waiting.appendleft(one)
+
+    def _store_complete(self, course: Course | Follower, *, flush: bool = False) -> None:
+        while settled := course.pop_complete(flush=flush):
+            self._keep(course.ledger, settled.task, settled.outcome)
+            for (epoch, layer), why in settled.missing.items():
                 name, members = course.ledger.plan.layers[layer], course.ledger.kept
                 about = {"group": course.ledger.number, "members": members, "epoch": epoch, "layer": name}
                 self._store.record(MISSING, **about, **dataclasses.asdict(why))
@@ -196,39 +223,41 @@ class Dispatch:
             self._meter.forget(errand.work.number)
             self._train_again(errand.course, errand.work, reason)
 
-    def _train_again(self, course: Course, task: Task, reason: str) -> None:
+    def _train_again(self, course: Course | Follower, task: Task, reason: str) -> None:
         ledger = course.ledger
         failures = course.failures = course.failures + 1
         first, members = task.first, ledger.kept
+        name = ledger.next_id if task.survey else task_id(ledger.plan, ledger.group, first)
         if failures < TRIES:
-            name = ledger.next_id if task.survey else task_id(ledger.plan, ledger.group, first)
             self._store.record("retry", task=name, group=task.number, epoch=first, reason=reason)
             (self._last_tries if failures == TRIES - 1 else self._waiting).append(course)
             return
         self._n_left -= 1
-        told = {"task": ledger.next_id, "group": task.number, "members": members, "epoch": first}
+        told = {"task": name, "group": task.number, "members": members, "epoch": first}
         self._store.record("failed", **told, tries=failures, reason=reason)
         self._meter.note(
             f"group {task.number} (members {members[0]}–{members[-1]}) failed {failures} times at epoch {first} "
             f"and is left out: {reason}"
         )
+        course.give_up()
+        self._follow(course)
 
     def _measure_again(self, errand: _Errand, part: Measurement, reason: str) -> None:
         """Try each layer at each epoch by itself; what fails to the last is missing, the rest goes on."""
-        tries, stretch, ledger = part.attempt + 1, errand.stretch, errand.course.ledger
-        assert stretch is not None  # only parts of a stretch are measured
+        tries, into, ledger = part.attempt + 1, errand.into, errand.course.ledger
+        assert into is not None  # somebody asked for it
         if tries < TRIES:
             self._store.record("retry", group=part.number, epoch=part.first, layers=list(part.layers), reason=reason)
             again = [dataclasses.replace(errand, work=one) for one in part.again()]
             (self._last_parts if tries == TRIES - 1 else self._parts).extend(again)
             return
         for epoch, layer in part.cells:
-            stretch.missing[epoch, layer] = Missing(tries, reason)
+            into.miss((epoch, layer), Missing(tries, reason))
             self._meter.note(
                 f"group {part.number} (members {ledger.kept[0]}–{ledger.kept[-1]}): {ledger.plan.layers[layer]} at "
                 f"epoch {epoch} could not be measured in {tries} tries: {reason}"
             )
-        self._store_complete(errand.course)
+        self._follow(errand.course)
 
     def _drain(self, *, keep: bool) -> None:
         """Stop what still runs: wait a moment for tasks of this process, let go of those of workers."""
@@ -243,6 +272,21 @@ class Dispatch:
             errand = self._running.pop(future)
             if keep and not future.cancelled() and future.exception() is None:
                 self._take(errand, future.result())
+
+
+def _courses(job: Job, found: Sequence[GroupLedger]) -> list[list[Course | Follower]]:
+    """Return the groups that are left, those together that go on together."""
+    fixed: list[Course | Follower] = []
+    followers: list[list[Course | Follower]] = []
+    for plan in job.plans:
+        ledgers = [found[number] for number in job.groups_of(plan)]
+        if all(ledger.finished for ledger in ledgers):
+            continue
+        if plan.follows:
+            followers.append([one for one in Pursuit(plan, ledgers).followers if one.busy])
+        else:
+            fixed += [Course(ledger) for ledger in ledgers if not ledger.finished]
+    return [fixed, *followers] if fixed else followers
 
 
 class Meter:

@@ -79,6 +79,9 @@ def run(config: Config, folder: Path, on_event: OnEvent | None = None, executor:
     job = Job(config)
     job.check()
     Store.check_free(folder)
+    if on_event and (names := config.left_out):
+        told = "measure.sparse needs epochs that are known beforehand; or set measure.sparse to []"
+        on_event(Noted(f"without {', '.join(names)}, with schedule '{config.schedule.kind}': {told}"))
     with pools.prepared(executor) as opener, Store.create(folder, config, job.data) as store:
         return _work(job, store, on_event, opener)
 
@@ -157,7 +160,7 @@ def _compute(
     resumed = sum(len(one.kept) * one.epochs_done for one in found)
     meter = Meter(resumed, job.net_epochs, on_event)
     with _stop_on_signals() as stop, opener(int(store.about["threads"]), len(left)) as pool:
-        dispatch = Dispatch(left, pool, store, stop, meter)
+        dispatch = Dispatch(job, found, pool, store, stop, meter)
         for plan in job.plans if pool.shares_process else ():
             worker.know(plan)
         try:

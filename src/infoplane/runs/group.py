@@ -11,11 +11,11 @@ from jaxtyping import Array, Float
 
 from infoplane.estimators.base import Layers, LayerValues, Values, measure_layers
 from infoplane.estimators.rows import distinct_rows
-from infoplane.nets import mlp
+from infoplane.nets import mlp, precision
 from infoplane.nets.train import Device, Group, Progress, Spread, State, Trainer, make_optimiser, state_leaves
 from infoplane.results import encode_flags
 from infoplane.runs.plan import TEST_EVERY, Plan
-from infoplane.runs.stretch import QUANTITIES, stack_epochs, stack_layers
+from infoplane.runs.stretch import QUANTITIES, missing_rows, stack_epochs, stack_layers
 from infoplane.runs.task import FRESH, Cell, Measured, Measurement, Outcome, Rows, Task, kept_members
 from infoplane.runs.task import State as Leaves
 
@@ -62,7 +62,7 @@ class GroupRun:
                 stretch.add_progress(self.nets.score(state))
                 self._measure_into(stretch, 0, state, task)
         while epoch < task.until and not stop.is_set() and not stretch.full:
-            measured = self._next_measured(epoch)
+            measured = self._next_measured(epoch, task)
             room = (task.until if epoch + 1 >= task.first else task.first - 1) - epoch
             with stretch.timed("training"):
                 state, progress = self.nets.advance(state, epoch, measured, TEST_EVERY, min(pace.epochs, room))
@@ -91,7 +91,7 @@ class GroupRun:
             # the activations of every layer, though some may do: another program could round differently
             observed = self._observe(self._with_weights(leaves))
             for layer in task.layers:
-                rows[epoch, layer] = self._measure_layer(*observed[layer])
+                rows[epoch, layer] = self._measure_layer(epoch, *observed[layer])
         return Measured(rows, time.monotonic() - start)
 
     def _with_weights(self, leaves: Leaves) -> State:
@@ -99,8 +99,10 @@ class GroupRun:
         placed = jax.device_put(list(zip(leaves[::2], leaves[1::2], strict=True)), self.nets.device)
         return State(placed, ())
 
-    def _next_measured(self, epoch: int) -> int:
-        """The first epoch after this one that is measured."""
+    def _next_measured(self, epoch: int, task: Task) -> int:
+        """The first epoch after this one that is measured, or may be."""
+        if self.plan.follows:
+            return max(epoch + 1, task.weights_from)
         return int(self.plan.epochs[np.searchsorted(self.plan.epochs, epoch, side="right")])
 
     def _widen_range(self, state: State) -> None:
@@ -149,28 +151,50 @@ class GroupRun:
             elif task.apart:
                 stretch.weights[epoch] = tuple(np.array(leaf) for layer in state.weights for leaf in layer)
             else:
-                stretch.add_measurement(epoch, self._measure(state))
+                stretch.add_measurement(epoch, self._measure(epoch, state))
 
-    def _measure(self, state: State) -> Rows:
+    def _measure(self, epoch: int, state: State) -> Rows:
         """Measure every layer of the kept members by every estimator."""
-        return stack_layers([self._measure_layer(*layer) for layer in self._observe(state)])
+        return stack_layers([self._measure_layer(epoch, *layer) for layer in self._observe(state)])
 
-    def _observe(self, state: State) -> list[tuple[Array, Spread, np.ndarray | None]]:
-        """Activations of each layer, how they are spread, and their range over the run where that is known."""
+    def _observe(self, state: State) -> list[tuple[Array, Spread, np.ndarray | None, np.ndarray | None]]:
+        """Activations of each layer, how they are spread, their range over the run where known, and in float64."""
         activations, spreads = self.nets.observe(state)
         ranges = [None] * len(spreads) if self._run_range is None else self._run_range
-        return list(zip(activations, spreads, ranges, strict=True))
+        return list(zip(activations, spreads, ranges, self._in_float64(state), strict=True))
+
+    def _in_float64(self, state: State) -> list[np.ndarray] | list[None]:
+        """Activations of the kept members in float64, where these are asked for."""
+        if not self.plan.config.measure.precisions:
+            return [None] * len(state.weights)
+        whole = [(np.array(kernel), np.array(bias)) for kernel, bias in state.weights]
+        kept = [(kernel[: len(self.kept)], bias[: len(self.kept)]) for kernel, bias in whole]
+        return precision.activations(kept, self.plan.config.model.activation, self.plan.dataset.inputs.T)
 
     def _measure_layer(
-        self, t: Float[Array, "member unit sample"], spread: Spread, run_range: Float[np.ndarray, "member 2"] | None
+        self,
+        epoch: int,
+        t: Float[Array, "member unit sample"],
+        spread: Spread,
+        run_range: Float[np.ndarray, "member 2"] | None,
+        exact: Float[np.ndarray, "kept unit sample"] | None,
     ) -> Rows:
-        n_kept = len(self.kept)
-        layers = Layers(t[:n_kept], self.plan.dataset.labels, run_range)
-        values = measure_layers(layers, list(self.plan.estimators.values()))
-        rows: Rows = {key: np.stack([_quantity(v, key) for v in values]) for key in QUANTITIES}
-        rows["flags"] = np.stack([_flags(v) for v in values])
-        rows |= {f"spread_{key}": np.asarray(part)[:n_kept] for key, part in spread._asdict().items()}
-        rows["spread_distinct_rows"] = distinct_rows(layers).astype(np.float32)
+        kept, labels = t[: len(self.kept)], self.plan.dataset.labels
+        rows = missing_rows(len(self.plan.estimators), len(kept), self.plan.parts)
+        rows |= {f"spread_{key}": np.asarray(part)[: len(kept)] for key, part in spread._asdict().items()}
+        if exact is not None:
+            counts = precision.counts(np.asarray(kept), exact)
+            rows |= {f"spread_{key}": count.astype(np.float32) for key, count in counts.items()}
+        for part, chosen in self.plan.parts.items():
+            every = len(chosen) == len(labels)
+            layers = Layers(kept if every else np.take(np.asarray(kept), chosen, axis=2), labels[chosen], run_range)
+            due = self.plan.due(epoch, part)
+            estimators = [list(self.plan.estimators.values())[place] for place in due]
+            for place, values in zip(due, measure_layers(layers, estimators), strict=True):
+                for key in QUANTITIES:
+                    rows[part + key][place] = _quantity(values, key)
+                rows[f"{part}flags"][place] = _flags(values)
+            rows[f"{part}spread_distinct_rows"] = distinct_rows(layers).astype(np.float32)
         return rows
 
 

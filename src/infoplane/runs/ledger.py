@@ -13,6 +13,7 @@ from infoplane.runs.job import Job
 from infoplane.runs.plan import Plan
 from infoplane.runs.store import Piece, Saved, Store
 from infoplane.runs.task import FRESH, Outcome, Task, kept_members, task_id
+from infoplane.schedules import Values
 
 _RANGE = "run_range"
 
@@ -71,6 +72,26 @@ class GroupLedger:
                 return first, piece.first - 1
             first = piece.last + 1
         return (first, self.last) if first <= self.last else None
+
+    def measured(self) -> dict[int, Values]:
+        """Information of every measured epoch that is on disk."""
+        known: dict[int, Values] = {}
+        for piece in self._done:
+            rows = self._store.read_piece(piece)
+            known |= {int(epoch): rows["bits"][:, :, place] for place, epoch in enumerate(rows["epochs"])}
+        return known
+
+    def holds(self, epoch: int) -> bool:
+        """Whether the stretch of an epoch is on disk."""
+        return any(piece.first <= epoch <= piece.last for piece in self._done)
+
+    def forget(self, epoch: int) -> list[int]:
+        """Remove the stretch of an epoch from disk, to be trained again; return the epochs that it measured."""
+        piece = next(piece for piece in self._done if piece.first <= epoch <= piece.last)
+        lost = self._store.read_piece(piece)["epochs"]
+        self._store.drop_piece(piece)
+        self._done.remove(piece)
+        return [int(epoch) for epoch in lost]
 
     @property
     def finished(self) -> bool:

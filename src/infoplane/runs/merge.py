@@ -1,5 +1,6 @@
 """Pieces on disk → one data set."""
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,13 @@ import numpy as np
 from infoplane import results
 from infoplane.errors import StoreError
 from infoplane.estimators.base import FLAGS
+from infoplane.nets import precision
 from infoplane.runs.combine import combine
 from infoplane.runs.job import Job
 from infoplane.runs.plan import Plan
 from infoplane.runs.store import Piece, Store
 from infoplane.runs.task import kept_members
+from infoplane.schedules import Epochs
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,6 +40,7 @@ _SPREADS = {
     "saturated_share": "saturated_share",
     "distinct_rows": "distinct_rows",
 }
+_BY_LAYER = ("weight_norm", "gradient_mean", "gradient_std")
 
 
 def merge(job: Job, store: Store, failed: Sequence[Mapping[str, Any]] = ()) -> "xr.Dataset":
@@ -53,65 +57,85 @@ def merge(job: Job, store: Store, failed: Sequence[Mapping[str, Any]] = ()) -> "
         numbers = job.groups_of(plan)
         own = [(piece, piece.group - numbers.start) for piece in pieces if piece.group in numbers]
         parts.append(_merge_plan(plan, store, own))
-    ds = combine(parts, job) if job.config.sweep else parts[0]
+    ds = combine(parts, job) if job.config.sweep or job.config.variants else parts[0]
     versions = json.dumps(store.about["versions"], sort_keys=True)
     return results.describe(ds.assign_attrs(versions=versions, failed=json.dumps(list(failed), sort_keys=True)))
 
 
 def _merge_plan(plan: Plan, store: Store, pieces: Sequence[tuple[Piece, int]]) -> "xr.Dataset":
     """Put the pieces of one plan together; each comes with the number of its group within the plan."""
-    arrays = _empty(plan)
-    measured, diverged = np.zeros(len(plan.epochs), bool), np.zeros(plan.config.members, bool)
+    epochs = _epochs(plan, store, [piece for piece, _ in pieces])
+    arrays = _empty(plan, len(epochs))
+    measured, diverged = np.zeros(len(epochs), bool), np.zeros(plan.config.members, bool)
     for piece, group in pieces:
         rows, members = store.read_piece(piece), kept_members(plan, group)
-        at = np.searchsorted(plan.epochs, rows["epochs"])
-        if not np.isin(rows["epochs"], plan.epochs).all():
+        at = np.searchsorted(epochs, rows["epochs"])
+        if not np.isin(rows["epochs"], epochs).all():
             raise StoreError(f"{store.folder}: {piece.file_name} holds epochs that the schedule does not measure")
         measured[at] = True
         if len(at):
-            for key, name in _INFORMATION.items():
-                arrays[name][np.ix_(np.arange(len(plan.estimators)), np.array(members), at)] = rows[key]
-            for key, name in _SPREADS.items():
-                arrays[name][np.ix_(np.array(members), at)] = rows[f"spread_{key}"]
+            for part, (key, name) in itertools.product(plan.parts, _INFORMATION.items()):
+                arrays[part + name][np.ix_(np.arange(len(plan.estimators)), np.array(members), at)] = rows[part + key]
+            for part, key, name in _spreads(plan):
+                arrays[part + name][np.ix_(np.array(members), at)] = rows[f"{part}spread_{key}"]
         diverged[members] |= ~np.isfinite(rows["curve_train_loss"]).all(axis=0)
         _place_curves(arrays, rows, members, slice(piece.first, piece.last + 1))
-    ds = _assemble(plan, arrays).isel(epoch=measured)
+    ds = _assemble(plan, arrays, epochs).isel(epoch=measured)
     ds = ds.assign_coords(quantity=("estimator", [e.quantity for e in plan.estimators.values()]))
     ds["order_violation"] = results.order_violation(ds["information"])
     ds["member_flags"] = ("member", _member_flags(plan, ds, diverged))
     return _drop_unused(ds)
 
 
-def _empty(plan: Plan) -> dict[str, np.ndarray]:
-    members, epochs, layers = plan.config.members, len(plan.epochs), len(plan.layers)
+def _epochs(plan: Plan, store: Store, pieces: Sequence[Piece]) -> Epochs:
+    """The epochs that can be measured: the schedule's, or where they follow from what is measured those on disk."""
+    if not plan.follows:
+        return plan.epochs
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *(store.read_piece(piece)["epochs"] for piece in pieces)]))
+
+
+def _empty(plan: Plan, epochs: int) -> dict[str, np.ndarray]:
+    members, layers = plan.config.members, len(plan.layers)
     steps = plan.config.train.epochs + 1
     information = (len(plan.estimators), members, epochs, layers, len(results.VARIABLES))
-    arrays = {name: np.full(information, np.nan) for name in _INFORMATION.values() if name != "flags"}
-    arrays["flags"] = np.zeros(information, np.int32)
-    arrays |= {name: np.full((members, epochs, layers), np.nan, np.float32) for name in _SPREADS.values()}
+    arrays = {}
+    for part in plan.parts:
+        arrays |= {part + name: np.full(information, np.nan) for name in _INFORMATION.values() if name != "flags"}
+        arrays[f"{part}flags"] = np.zeros(information, np.int32)
+    for part, _, name in _spreads(plan):
+        arrays[part + name] = np.full((members, epochs, layers), np.nan, np.float32)
     arrays |= {
         name: np.full((len(results.SPLITS), members, steps), np.nan, np.float32) for name in ("loss", "accuracy")
     }
-    arrays["weight_norm"] = np.full((members, steps, layers), np.nan, np.float32)
+    arrays |= {name: np.full((members, steps, layers), np.nan, np.float32) for name in _BY_LAYER}
     return arrays
+
+
+def _spreads(plan: Plan) -> list[tuple[str, str, str]]:
+    """Part, key of a piece and name of each number of a layer; the range and spread are of all inputs, once."""
+    once = [("", key, name) for key, name in _SPREADS.items()]
+    once += [("", key, key) for key in precision.COUNTS if plan.config.measure.precisions]
+    return once + [(part, "distinct_rows", "distinct_rows") for part in plan.parts if part]
 
 
 def _place_curves(arrays: dict[str, np.ndarray], rows: dict[str, np.ndarray], members: list[int], steps: slice) -> None:
     for split_index, split in enumerate(results.SPLITS):
         for curve in ("loss", "accuracy"):
             arrays[curve][split_index, members, steps] = rows[f"curve_{split}_{curve}"].T
-    arrays["weight_norm"][members, steps] = rows["curve_weight_norm"].swapaxes(0, 1)
+    for curve in _BY_LAYER:
+        arrays[curve][members, steps] = rows[f"curve_{curve}"].swapaxes(0, 1)
 
 
-def _assemble(plan: Plan, arrays: dict[str, np.ndarray]) -> "xr.Dataset":
-    dims: dict[str, tuple[str, ...]] = dict.fromkeys(_INFORMATION.values(), results.INFORMATION_DIMS)
-    dims |= dict.fromkeys(_SPREADS.values(), results.LAYER_DIMS)
+def _assemble(plan: Plan, arrays: dict[str, np.ndarray], epochs: Epochs) -> "xr.Dataset":
+    named = [part + name for part in plan.parts for name in _INFORMATION.values()]
+    dims: dict[str, tuple[str, ...]] = dict.fromkeys(named, results.INFORMATION_DIMS)
+    dims |= dict.fromkeys([part + name for part, _, name in _spreads(plan)], results.LAYER_DIMS)
     dims |= dict.fromkeys(("loss", "accuracy"), results.CURVE_DIMS)
-    dims["weight_norm"] = results.NORM_DIMS
+    dims |= dict.fromkeys(_BY_LAYER, results.NORM_DIMS)
     coords = {
         "estimator": list(plan.estimators),
         "member": np.arange(plan.config.members),
-        "epoch": plan.epochs,
+        "epoch": epochs,
         "layer": plan.layers,
         "variable": list(results.VARIABLES),
         "split": list(results.SPLITS),
@@ -121,18 +145,22 @@ def _assemble(plan: Plan, arrays: dict[str, np.ndarray]) -> "xr.Dataset":
 
 
 def _attributes(plan: Plan) -> dict[str, str | float | int]:
-    dataset = plan.dataset
-    return {
+    attributes: dict[str, str | float | int] = {
         "config": plan.config.canonical(),
         "title": plan.config.name,
         "units": "bits",
-        "input_entropy": dataset.input_entropy,
-        "label_entropy": dataset.label_entropy,
-        "label_information": dataset.label_information,
-        "n_samples": dataset.n_samples,
-        "n_distinct": dataset.n_distinct,
         "seed": plan.config.seed,
     }
+    for part, rows in plan.parts.items():
+        chosen = plan.dataset.only(rows)
+        attributes |= {
+            f"{part}input_entropy": chosen.input_entropy,
+            f"{part}label_entropy": chosen.label_entropy,
+            f"{part}label_information": chosen.label_information,
+            f"{part}n_samples": chosen.n_samples,
+            f"{part}n_distinct": chosen.n_distinct,
+        }
+    return attributes
 
 
 def _member_flags(plan: Plan, ds: "xr.Dataset", diverged: np.ndarray) -> np.ndarray:
@@ -150,5 +178,5 @@ def _member_flags(plan: Plan, ds: "xr.Dataset", diverged: np.ndarray) -> np.ndar
 
 def _drop_unused(ds: "xr.Dataset") -> "xr.Dataset":
     """Leave out bounds and standard errors that no estimator gave."""
-    optional = [name for name in _INFORMATION.values() if name not in ("information", "flags")]
+    optional = [str(name) for name in ds.data_vars if "information_" in str(name)]
     return ds.drop_vars([name for name in optional if bool(ds[name].isnull().all())])

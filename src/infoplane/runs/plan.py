@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Int
 
-from infoplane import data
+from infoplane import data, results
 from infoplane.data.base import Dataset, split_rows
-from infoplane.errors import ConfigError, InputError
-from infoplane.estimators import LayerEstimator
+from infoplane.errors import ConfigError, InputError, did_you_mean
+from infoplane.estimators import LayerEstimator, list_estimators
 from infoplane.estimators.binning import Binning
 from infoplane.runs.config import MAX_RECORD_BYTES, Config
-from infoplane.schedules import Epochs
+from infoplane.schedules import AnySchedule, DeltaApprox, DeltaExact, Epochs
 
 TEST_EVERY = 10
 """Held-out loss and accuracy are recorded at measured epochs and at each multiple of this."""
@@ -76,14 +76,58 @@ class Plan:
             raise ConfigError(f"train: {error}") from None
 
     @cached_property
+    def schedule(self) -> AnySchedule:
+        """Which epochs are measured; weights kept for bisection fit in the schedule's memory.
+
+        Raises:
+            ConfigError: when that holds not even the weights of one epoch.
+        """
+        schedule = self.config.schedule.build()
+        if not isinstance(schedule, DeltaExact):
+            return schedule
+        try:
+            return schedule.fit_memory(self.epoch_bytes)
+        except InputError as error:
+            raise ConfigError(str(error)) from None
+
+    @property
+    def follows(self) -> bool:
+        """Whether which epochs are measured follows from what is measured."""
+        return isinstance(self.schedule, DeltaExact | DeltaApprox)
+
+    @cached_property
     def epochs(self) -> Epochs:
-        """The epochs that are measured, 0 and the last included."""
-        return self.config.schedule.build().epochs(self.config.train.epochs)
+        """The epochs that are measured, 0 and the last included; every one where that follows from what is measured."""
+        last = self.config.train.epochs
+        return (
+            np.arange(last + 1) if isinstance(self.schedule, DeltaExact | DeltaApprox) else self.schedule.epochs(last)
+        )
+
+    @cached_property
+    def parts(self) -> dict[str, Int[np.ndarray, " row"]]:
+        """Rows of each part that is measured, by what the names of its variables begin with; the first with nothing."""
+        train, test = self.rows
+        rows = {"all": np.arange(self.dataset.n_samples), "train": train, "test": test}
+        prefixes = ["", *(results.PARTS[name] for name in self.config.measure.parts[1:])]
+        return {prefix: rows[name] for prefix, name in zip(prefixes, self.config.measure.parts, strict=True)}
 
     @cached_property
     def estimators(self) -> dict[str, LayerEstimator]:
         """The estimators by the name they carry in the result."""
         return self.config.build_estimators()
+
+    @cached_property
+    def _sparse_epochs(self) -> frozenset[int]:
+        """Epochs at which the estimators in ``measure.sparse`` are measured: those nearest to a logarithmic grid."""
+        if not self.config.measure.sparse:
+            return frozenset()
+        grid = [0.0, *np.geomspace(1, self.config.train.epochs, self.config.measure.points - 1)]
+        return frozenset(int(self.epochs[np.abs(self.epochs - point).argmin()]) for point in grid)
+
+    def due(self, epoch: int, part: str) -> list[int]:
+        """Places of the estimators that measure a part (see `parts`) at an epoch of the schedule."""
+        sparse = () if epoch in self._sparse_epochs and not part else self.config.measure.sparse
+        return [place for place, estimator in enumerate(self.estimators.values()) if estimator.name not in sparse]
 
     @property
     def needs_run_range(self) -> bool:
@@ -105,6 +149,11 @@ class Plan:
         """Number of weights and biases of one member."""
         return sum(n_in * n_out + n_out for n_in, n_out in itertools.pairwise(self.sizes))
 
+    @property
+    def epoch_bytes(self) -> int:
+        """Size of the weights of one epoch, of all members together."""
+        return 4 * self.n_weights * self.config.width * len(self.config.groups)
+
     def check(self) -> None:
         """Refuse what only the data can tell is wrong.
 
@@ -121,18 +170,36 @@ class Plan:
                     estimator.check_units(n_units)
                 except InputError as error:
                     raise ConfigError(f"estimators: {name} cannot measure {layer}: {error}") from None
+        self._check_measured()
         if self.dataset.n_classes < 2:
             raise ConfigError(f"data set '{self.dataset.name}' has one class only; nothing can be learnt")
+        if self.follows and self.needs_run_range:
+            raise ConfigError(
+                "estimators: binning with edges 'run' needs to know beforehand which epochs are measured, which "
+                f"schedule '{self.config.schedule.kind}' does not say; use schedule 'log', or other edges"
+            )
         self._check_memory()
         if self.record_bytes > MAX_RECORD_BYTES:
             amounts = f"{self.record_bytes / 2**30:.3g} GiB, above {MAX_RECORD_BYTES / 2**30:.0f} GiB"
             raise ConfigError(f"schedule: what is measured needs {amounts}; make it smaller")
 
+    def _check_measured(self) -> None:
+        """Refuse parts without rows, and estimators at fewer epochs that do not exist."""
+        for name, rows in zip(self.config.measure.parts, self.parts.values(), strict=True):
+            if len(rows) < 2:
+                raise ConfigError(
+                    f"measure.parts names '{name}', which has {len(rows)} rows; lower train.fraction, or leave it out"
+                )
+        known = [estimator.name for estimator in list_estimators()]
+        for name in self.config.measure.sparse:
+            if name not in known:
+                raise ConfigError(f"measure.sparse names '{name}', which is no estimator{did_you_mean(name, known)}")
+
     def _check_memory(self) -> None:
-        """Hold what one group needs against ``memory``: its weights with two moments are a checkpoint."""
+        """Hold what one group needs against ``memory``: weights with two moments, the gradient and its mean."""
         allowed, n_weights = self.config.memory, self.n_weights
         checkpoint = 4 * self.config.width * 3 * n_weights
-        whole = 4 * self.config.width * (4 * n_weights + sum(self.sizes) * self.dataset.n_samples)
+        whole = 4 * self.config.width * (5 * n_weights + sum(self.sizes) * self.dataset.n_samples)
         if whole > allowed:
             raise ConfigError(
                 f"model.hidden: a group of members needs {whole} bytes, {checkpoint} of them for one checkpoint, above "
@@ -142,5 +209,5 @@ class Plan:
     @property
     def record_bytes(self) -> int:
         """Memory of what is measured: four numbers and flags of two variables, six figures of each layer."""
-        layer = len(self.estimators) * 2 * (4 * 8 + 4) + 6 * 4
+        layer = (len(self.estimators) * 2 * (4 * 8 + 4) + 6 * 4) * len(self.parts)
         return self.config.members * len(self.epochs) * len(self.layers) * layer

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infoplane.runs.config import Config, flatten
+from infoplane.runs.axes import flatten
+from infoplane.runs.config import Config
 
 PACKAGES = ("infoplane", "jax", "jaxlib", "numpy", "optax", "scipy")
 """Packages whose version may change the numbers of a run."""
@@ -55,8 +56,11 @@ def _leaves(config: Config) -> dict[str, Any]:
     named = {
         str(place): one if isinstance(one, Mapping) else {"name": one} for place, one in enumerate(tree["estimators"])
     }
-    sweep = {f"sweep.{key}": values for key, values in tree.pop("sweep").items()}
-    return dict(flatten(tree | {"estimators": named})) | sweep
+    varied = {f"sweep.{key}": values for key, values in tree.pop("sweep").items()}
+    for one in tree.pop("variants"):
+        label = one.pop("label")
+        varied |= {f"variants.{label}.{key}": value for key, value in one.items()}
+    return dict(flatten(tree | {"estimators": named})) | varied
 
 
 def _shown(values: Mapping[str, Any], key: str) -> str:

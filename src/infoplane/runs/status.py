@@ -42,6 +42,8 @@ def status_lines(folder: Path) -> list[str]:
 def describe(config: Config) -> str:
     """Say in a few words what a configuration asks for."""
     words = f"{config.name}, {config.members} members × {config.train.epochs} epochs"
+    if config.variants:
+        words += f", {len(config.variants)} variants"
     if config.sweep:
         words += ", swept over " + " × ".join(f"{key} ({len(values)})" for key, values in config.sweep)
     return words

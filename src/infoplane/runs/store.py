@@ -26,7 +26,7 @@ from infoplane.runs.config import Config, parse
 from infoplane.runs.provenance import provenance
 from infoplane.runs.task import MISSING
 
-FORMAT = 2
+FORMAT = 3
 """Version of the folder's layout; another one is refused."""
 
 KEPT_STATES = 2
@@ -247,6 +247,11 @@ class Store:
         """Remove a state that nothing needs any longer."""
         with files.named(self.folder / "weights"):
             (self.folder / "weights" / state.file_name).unlink(missing_ok=True)
+
+    def drop_piece(self, piece: Piece) -> None:
+        """Remove a stretch that is to be computed again."""
+        with files.named(self.folder / "pieces"):
+            (self.folder / "pieces" / piece.file_name).unlink(missing_ok=True)
 
     def pieces(self, group: int | None = None) -> list[Piece]:
         """Return the stretches on disk in order of group and epoch; none overlaps another."""

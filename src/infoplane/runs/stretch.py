@@ -7,10 +7,11 @@ measured in parts, epochs × layers, by whoever is free, while the next stretch 
 import collections
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from infoplane.nets import precision
 from infoplane.runs import task as tasks
 from infoplane.runs.ledger import GroupLedger
 from infoplane.runs.plan import Plan
@@ -26,7 +27,7 @@ PART_SECONDS = 0.2
 """A part is to take at least this long, so that sending it is worth while."""
 
 QUANTITIES = ("bits", "lower", "upper", "std_error")
-SPREADS = ("minimum", "maximum", "sd", "dead_share", "saturated_share", "distinct_rows")
+SPREADS = ("minimum", "maximum", "sd", "dead_share", "saturated_share", "distinct_rows", *precision.COUNTS)
 
 
 def stack_layers(rows: Sequence[Rows]) -> Rows:
@@ -46,15 +47,24 @@ def stack_epochs(epochs: Sequence[int], rows: Sequence[Rows]) -> Rows:
 
 
 def _layer_axis(key: str) -> int:
-    return 1 if key.startswith("spread_") else 2
+    return 1 if "spread_" in key else 2
 
 
-def missing_rows(n_estimators: int, n_members: int) -> Rows:
-    """Return the rows of a layer that could not be measured: NaN, without flags."""
+def missing_rows(n_estimators: int, n_members: int, parts: Iterable[str] = ("",)) -> Rows:
+    """Return the rows of a layer that could not be measured: NaN, without flags; ``parts`` as in `Plan.parts`."""
     shape = (n_estimators, n_members, 2)
-    rows: Rows = {key: np.full(shape, np.nan) for key in QUANTITIES}
-    rows["flags"] = np.zeros(shape, np.int32)
-    return rows | {f"spread_{key}": np.full(n_members, np.nan, np.float32) for key in SPREADS}
+    rows: Rows = {f"spread_{key}": np.full(n_members, np.nan, np.float32) for key in SPREADS}
+    for part in parts:
+        rows |= {part + key: np.full(shape, np.nan) for key in QUANTITIES}
+        rows[f"{part}flags"] = np.zeros(shape, np.int32)
+        rows[f"{part}spread_distinct_rows"] = np.full(n_members, np.nan, np.float32)
+    return rows
+
+
+def join_curves(parts: Sequence[Rows]) -> Rows:
+    """Put the training curves of consecutive trainings together; their measurements are left out."""
+    keys = [key for key in parts[0] if key.startswith("curve_")]
+    return {key: np.concatenate([part[key] for part in parts]) for key in keys}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +73,21 @@ class Missing:
 
     tries: int
     reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Settled:
+    """Epochs of a group that are trained and measured, to be stored.
+
+    Attributes:
+        task: what was asked for.
+        outcome: what one task that trains and measures would have returned.
+        missing: what could not be measured.
+    """
+
+    task: Task
+    outcome: Outcome
+    missing: dict[Cell, Missing]
 
 
 class Stretch:
@@ -122,8 +147,15 @@ class Stretch:
         self._rows |= measured.rows
         self._seconds += measured.seconds
 
-    def outcome(self) -> Outcome:
-        """Return what one task that trains and measures would have returned."""
+    def miss(self, cell: Cell, why: Missing) -> None:
+        """Take up that a layer at an epoch cannot be measured."""
+        self.missing[cell] = why
+
+    def settle(self) -> Settled:
+        """Return it as what is to be stored."""
+        return Settled(self.task, self._outcome(), self.missing)
+
+    def _outcome(self) -> Outcome:
         if not self.trained.weights:
             return self.trained
         assert self.trained.rows is not None  # a measured epoch has training curves
@@ -132,7 +164,7 @@ class Stretch:
 
     def _measured(self) -> Rows:
         epochs, n_layers = list(self.trained.weights), len(self._plan.layers)
-        absent = missing_rows(len(self._plan.estimators), self._n_members)
+        absent = missing_rows(len(self._plan.estimators), self._n_members, self._plan.parts)
         rows = [stack_layers([self._rows.get((epoch, layer), absent) for layer in range(n_layers)]) for epoch in epochs]
         told = {tasks.MISSING: np.array(sorted(self.missing), np.int64)} if self.missing else {}
         return stack_epochs(epochs, rows) | told
@@ -151,6 +183,15 @@ class Course:
         self.ledger, self.failures, self.busy = ledger, 0, True
         self._on_the_way: collections.deque[Stretch] = collections.deque()
         self._seconds_per_epoch: float | None = None
+
+    @property
+    def together(self) -> "list[Course]":
+        """All groups that go on when this one does."""
+        return [self]
+
+    @property
+    def progress(self) -> None:
+        """What is trained and not yet stored is counted while it is trained."""
 
     @property
     def may_train(self) -> bool:
@@ -197,20 +238,27 @@ class Course:
         paced = slots if seconds is None else int(tasks.FLUSH_SECONDS * slots / max(seconds, 1e-6))
         return max(1, min(bound, paced))
 
-    def add(self, task: Task, trained: Outcome, slots: int) -> tuple[Stretch, list[Measurement]]:
-        """Take up what was trained; return it with the parts in which it is to be measured."""
+    def add(self, task: Task, trained: Outcome, slots: int) -> list[tuple[Stretch, Measurement]]:
+        """Take up what was trained; return the parts in which it is to be measured, and what takes up the results."""
         stretch = Stretch(self.ledger.plan, len(self.ledger.kept), task, trained)
         self._on_the_way.append(stretch)
         n_parts = 2 * slots
         if self._seconds_per_epoch is not None:
             seconds = self._seconds_per_epoch * len(trained.weights)
             n_parts = max(1, min(n_parts, int(seconds / PART_SECONDS)))
-        return stretch, stretch.parts(n_parts)
+        return [(stretch, part) for part in stretch.parts(n_parts)]
 
-    def pop_complete(self) -> Stretch | None:
+    def next_parts(self, _: int) -> tuple[()]:
+        """What is measured is known from the start: nothing follows from what was measured."""
+        return ()
+
+    def give_up(self) -> None:
+        """Nothing else depends on a group that failed."""
+
+    def pop_complete(self, *, flush: bool = False) -> Settled | None:
         """Return the stretch that can be stored next, and forget it; stretches are stored in order."""
         if not self._on_the_way or not self._on_the_way[0].complete:
             return None
         stretch = self._on_the_way.popleft()
         self._seconds_per_epoch = stretch.seconds_per_epoch or self._seconds_per_epoch
-        return stretch
+        return stretch.settle()

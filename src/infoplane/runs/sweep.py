@@ -1,4 +1,4 @@
-"""A sweep: every combination of the values that some keys are to take, each a configuration of its own."""
+"""A sweep: every variant with every combination of some keys' values, each a configuration of its own."""
 
 import dataclasses
 import itertools
@@ -10,10 +10,15 @@ from infoplane import results
 from infoplane.errors import ConfigError
 from infoplane.runs.config import Config, override, parse
 
-TAKEN = {"estimator", "member", "epoch", "layer", "variable", "split", "step", "quantity", *results.DESCRIPTIONS}
+VARIANT = "variant"
+"""Dimension of the variants; the first is the configuration as it is."""
+
+_COORDINATES = {"estimator", "member", "epoch", "layer", "variable", "split", "step", "quantity"}
+
+TAKEN = {VARIANT, *_COORDINATES, *results.DESCRIPTIONS}
 """Names that a result uses already, which no dimension of a sweep can have."""
 
-NOT_SWEPT = ("name", "sweep", "memory")
+NOT_SWEPT = ("name", "sweep", "variants", "memory")
 
 Label = str | int | float | bool
 
@@ -37,34 +42,42 @@ class Combination:
 
 
 def combinations(config: Config) -> list[Combination]:
-    """Return every combination of a configuration's sweep, the last key varying fastest.
+    """Return every combination of a configuration's variants and its sweep, the last key varying fastest.
 
     Raises:
         ConfigError: when a key cannot be swept or one of the values is wrong; names the combination.
     """
-    for key, _ in config.sweep:
+    varied = [*config.sweep, *(change for _, changes in config.variants for change in changes)]
+    for key, _ in varied:
         if key.partition(".")[0] in NOT_SWEPT:
             raise ConfigError(f"sweep: '{key}' does not change what is measured; sweep another key")
-    tree = config.model_dump(mode="json", exclude={"sweep"})
-    keys = [key for key, _ in config.sweep]
+    tree = config.model_dump(mode="json", exclude={"sweep", "variants"})
     axes = axis_labels(config)
     found = []
-    for values, labels in zip(
-        itertools.product(*(values for _, values in config.sweep)), itertools.product(*axes.values()), strict=True
-    ):
+    for changes, labels in zip(_changes(config), itertools.product(*axes.values()), strict=True):
         named = dict(zip(axes, labels, strict=True))
         try:
-            one = parse(override(tree, dict(zip(keys, values, strict=True))))
+            one = parse(override(tree, changes))
         except ConfigError as error:
             raise ConfigError(f"sweep{f' at {named}' if named else ''}: {error}") from None
         found.append(Combination(named, one))
     return found
 
 
+def _changes(config: Config) -> list[dict[str, Any]]:
+    """Return what each combination changes, by dotted key; a key of the sweep wins over that of a variant."""
+    keys = [key for key, _ in config.sweep]
+    variants = [dict(changes) for _, changes in config.variants] or [{}]
+    swept = [dict(zip(keys, values, strict=True)) for values in itertools.product(*(v for _, v in config.sweep))]
+    return [variant | values for variant, values in itertools.product(variants, swept)]
+
+
 def axis_labels(config: Config) -> dict[str, list[Label]]:
-    """Return the dimensions that a sweep adds to the result, each with its coordinate."""
+    """Return the dimensions that variants and a sweep add to the result, each with its coordinate."""
     names = _dimension_names([key for key, _ in config.sweep])
-    return {name: _labels(values) for name, (_, values) in zip(names, config.sweep, strict=True)}
+    variants: list[Label] = [label for label, _ in config.variants]
+    swept = {name: _labels(values) for name, (_, values) in zip(names, config.sweep, strict=True)}
+    return ({VARIANT: variants} if config.variants else {}) | swept
 
 
 def _dimension_names(keys: Sequence[str]) -> list[str]:

@@ -48,6 +48,8 @@ class Task:
         run_range: smallest and largest activation over the run, as far as it is known.
         seconds: the task ends at the first opportunity after this long.
         apart: the most epochs whose weights are sent back to be measured elsewhere; 0: they are measured here.
+        weights_from: where the measured epochs are not known beforehand, the first whose weights are sent back, with
+            those of every epoch after it.
         attempt: how often it was tried before.
     """
 
@@ -64,6 +66,7 @@ class Task:
     run_range: Float[np.ndarray, "layer member 2"] | None = None
     seconds: float = FLUSH_SECONDS
     apart: int = 0
+    weights_from: int = 0
     attempt: int = 0
 
 
