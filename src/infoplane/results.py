@@ -9,10 +9,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from infoplane import files
 from infoplane.errors import InputError, StoreError
@@ -27,6 +27,11 @@ VARIABLES = ("input", "label")
 SPLITS = ("train", "test")
 HELD_OUT = "held_out_"
 """What the names of variables and attributes of a second, held-out set of inputs begin with."""
+
+PARTS = {"all": "all_", "train": "train_", "test": HELD_OUT}
+"""The same for each part of the inputs, where it is not the first that was measured."""
+
+_OF_PART = {"all_": "; of all inputs", "train_": "; of the inputs trained on", HELD_OUT: "; of the held-out inputs"}
 
 INFORMATION_DIMS = ("estimator", "member", "epoch", "layer", "variable")
 LAYER_DIMS = ("member", "epoch", "layer")
@@ -45,9 +50,15 @@ DESCRIPTIONS = {
     "dead_share": ("1", "share of units that give the same value for every sample"),
     "saturated_share": ("1", "share of values within 1 % of the range from an end of a bounded activation"),
     "distinct_rows": ("1", "number of distinct activation rows, compared exactly"),
+    "distinct_rows_float16": ("1", "number of distinct activation rows, rounded to half precision"),
+    "distinct_rows_float64": ("1", "number of distinct activation rows, computed in float64 from the float32 weights"),
+    "rank": ("1", "numerical rank of the activations (units by samples)"),
+    "rank_float64": ("1", "numerical rank of the activations computed in float64"),
     "loss": ("nats", "cross-entropy; of the training rows as the mini-batches pass"),
     "accuracy": ("1", "share of samples given their class; of the training rows as the mini-batches pass"),
     "weight_norm": ("1", "Frobenius norm of the layer's kernel"),
+    "gradient_mean": ("1", "norm of the mean over an epoch's mini-batches of the gradient of the layer's kernel"),
+    "gradient_std": ("1", "root of the trace of the covariance of that gradient over the epoch's mini-batches"),
     "order_violation": (
         "bits",
         "largest excess of a layer's information over that of the layer before it; layers that are binned or noised "
@@ -71,9 +82,9 @@ def decode_flags(code: int | np.integer) -> frozenset[str]:
 def describe(ds: "xr.Dataset") -> "xr.Dataset":
     """Give each variable its unit and meaning; the flags also their names, as the CF conventions ask."""
     for name, variable in ds.data_vars.items():
-        units, meaning = DESCRIPTIONS[str(name).removeprefix(HELD_OUT)]
-        held_out = "; of the held-out inputs" if str(name).startswith(HELD_OUT) else ""
-        variable.attrs.update(units=units, long_name=meaning + held_out)
+        prefix = next((one for one in _OF_PART if str(name).startswith(one)), "")
+        units, meaning = DESCRIPTIONS[str(name).removeprefix(prefix)]
+        variable.attrs.update(units=units, long_name=meaning + _OF_PART.get(prefix, ""))
         if str(name).endswith("flags"):
             masks = np.array([1 << bit for bit in range(len(FLAGS))], np.int32)
             variable.attrs.update(flag_masks=masks, flag_meanings=" ".join(FLAGS))
@@ -166,15 +177,42 @@ def held_out(ds: "xr.Dataset") -> "xr.Dataset":
     Raises:
         InputError: when no held-out set was measured.
     """
-    names = [str(name) for name in ds.data_vars if str(name).startswith(HELD_OUT)]
-    if not names:
+    if not has_held_out(ds):
         raise InputError("this result has no held-out set; give the recorder held_out=(inputs, labels)")
-    own = ds.drop_vars([name.removeprefix(HELD_OUT) for name in names]).rename(
-        {name: name.removeprefix(HELD_OUT) for name in names}
-    )
-    attrs = {key.removeprefix(HELD_OUT): value for key, value in ds.attrs.items() if key.startswith(HELD_OUT)}
+    return _with_prefix(ds, HELD_OUT, "held out")
+
+
+def parts(ds: "xr.Dataset") -> tuple[str, ...]:
+    """Return the parts of the inputs that a run measured apart, the first one first."""
+    return tuple(config_of(ds).get("measure", {}).get("parts", ["all"]))
+
+
+def part(ds: "xr.Dataset", name: str) -> "xr.Dataset":
+    """Return what was measured on a part of the inputs as a result of its own, which every figure and table takes.
+
+    Args:
+        ds: the result of a run.
+        name: "all", "train" or "test"; see ``measure.parts`` of the configuration.
+
+    Raises:
+        InputError: when that part was not measured.
+    """
+    measured = parts(ds)
+    if name not in measured:
+        raise InputError(f"part '{name}' was not measured in this result; it holds: {', '.join(measured)}")
+    if name == measured[0]:
+        return ds.drop_vars([str(key) for key in ds.data_vars if str(key).startswith(tuple(PARTS.values()))])
+    return _with_prefix(ds, PARTS[name], {"all": "all inputs", "train": "trained on", "test": "held out"}[name])
+
+
+def _with_prefix(ds: "xr.Dataset", prefix: str, title: str) -> "xr.Dataset":
+    """Return what stands under a prefix as a result of its own, without what was measured on other inputs."""
+    names = [str(name) for name in ds.data_vars if str(name).startswith(prefix)]
+    others = [str(name) for name in ds.data_vars if "epoch" in ds[name].dims and str(name) not in names]
+    own = ds.drop_vars(others).rename({name: name.removeprefix(prefix) for name in names})
+    attrs = {key.removeprefix(prefix): value for key, value in ds.attrs.items() if key.startswith(prefix)}
     own["order_violation"] = order_violation(own["information"])
-    return describe(own.assign_attrs(attrs, title=f"{ds.attrs['title']}, held out"))
+    return describe(own.assign_attrs(attrs, title=f"{ds.attrs['title']}, {title}"))
 
 
 def order_violation(information: "xr.DataArray") -> "xr.DataArray":
@@ -186,6 +224,67 @@ def order_violation(information: "xr.DataArray") -> "xr.DataArray":
     if information.sizes["layer"] == 1:
         return 0 * information.isel(layer=0, drop=True)
     return information.diff("layer").max("layer").clip(min=0)
+
+
+class Compression(NamedTuple):
+    """What a layer loses of its information, in bits.
+
+    Attributes:
+        mean: mean over members of the value at the epoch of the largest mean, minus that at the last epoch.
+        half_width: half the 95 % interval of it over members (Student's t); NaN for one member.
+        rise: the largest mean minus the mean at the first epoch.
+    """
+
+    mean: float
+    half_width: float
+    rise: float
+
+
+def compression(values: Float[np.ndarray, "member epoch"]) -> Compression:
+    """Return how much of a layer's information is lost from the peak of its mean over members to the end."""
+    mean = mean_known(values)
+    peak = int(np.argmax(np.nan_to_num(mean, nan=-np.inf)))
+    lost = values[:, peak] - values[:, -1]
+    return Compression(*mean_interval(lost[np.isfinite(lost)]), float(mean[peak] - mean[0]))
+
+
+def mean_known(values: Float[np.ndarray, "member epoch"]) -> Float[np.ndarray, " epoch"]:
+    """Mean over members that have a number; NaN where none has."""
+    known = np.isfinite(values)
+    counts = known.sum(axis=0)
+    totals = np.where(known, values, 0).sum(axis=0)
+    return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
+
+
+def mean_interval(values: Float[np.ndarray, " member"]) -> tuple[float, float]:
+    """Mean, and half the width of its 95 % interval by Student's t; NaN where there are too few values."""
+    from scipy import stats
+
+    if len(values) == 0:
+        return np.nan, np.nan
+    if len(values) == 1:
+        return float(values[0]), np.nan
+    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return float(values.mean()), float(half)
+
+
+def normalised_gradients(ds: "xr.Dataset") -> "xr.Dataset":
+    """Return ``gradient_mean`` and ``gradient_std`` divided by the norm of the layer's kernel, and their ratio.
+
+    As they are recorded, their ratio m/s is the signal-to-noise ratio of Saxe et al. (2018); divided by the norm after
+    the epoch they are what figure 4 of Shwartz-Ziv & Tishby (2017) shows. The ratio is the same in both. NaN where an
+    epoch has one mini-batch only: then there is no spread.
+
+    Raises:
+        InputError: for a result without gradients.
+    """
+    import xarray as xr
+
+    if "gradient_mean" not in ds:
+        raise InputError("this result holds no gradients; they are recorded where infoplane trains")
+    mean, std = ds["gradient_mean"], ds["gradient_std"]
+    parts = {"gradient_mean": mean / ds["weight_norm"], "gradient_std": std / ds["weight_norm"]}
+    return xr.Dataset(parts | {"signal_to_noise": mean / std}, attrs=ds.attrs)
 
 
 def new(

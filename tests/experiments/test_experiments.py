@@ -43,7 +43,7 @@ def test_changes_come_last():
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("szr", "did you mean 'szt'?"), ("zzzzzz", "known: szt"), ("", "known: szt")]
+    ("name", "hint"), [("szr", "did you mean 'szt'?"), ("zzzzzz", "known: .*szt"), ("", "known: .*szt")]
 )
 def test_an_unknown_experiment_is_refused_with_the_nearest(name, hint):
     with pytest.raises(ConfigError, match=f"unknown experiment '{name}'; {hint.replace('?', '[?]')}"):

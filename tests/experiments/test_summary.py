@@ -132,12 +132,12 @@ def test_the_table_as_text_has_a_line_for_each_estimator_and_layer():
 
 @pytest.mark.parametrize(("values", "expected"), [([], (np.nan, np.nan)), ([2.0], (2.0, np.nan)), ([3.0, 3.0], (3, 0))])
 def test_the_interval_of_few_values(values, expected):
-    np.testing.assert_array_equal(summary.mean_interval(np.array(values)), expected)
+    np.testing.assert_array_equal(results.mean_interval(np.array(values)), expected)
 
 
 def test_the_interval_by_hand():
     # 1, 2, 3, 4: mean 2.5, sd sqrt(5/3), t(0.975; 3) = 3.182446
-    mean, half = summary.mean_interval(np.array([1.0, 2.0, 3.0, 4.0]))
+    mean, half = results.mean_interval(np.array([1.0, 2.0, 3.0, 4.0]))
     assert mean == 2.5
     assert half == pytest.approx(3.182446305284263 * np.sqrt(5 / 3) / 2, rel=1e-9)
 

@@ -8,7 +8,7 @@ import pytest
 from infoplane import results
 
 LAYERS = ("hidden1", "hidden2", "output")
-H_X, H_Y = 8.0, 1.0
+H_X, H_Y, N = 8.0, 1.0, 256
 CONFIG = {"estimators": [{"name": "binning", "bins": 30, "edges": "idnns"}]}
 
 
@@ -50,8 +50,16 @@ def make_result():
             "accuracy": (results.CURVE_DIMS, 1 - curve / 2),
             "weight_norm": (results.NORM_DIMS, norms),
             "member_flags": (("member",), np.zeros(members, np.int32)),
+            "distinct_rows": (results.LAYER_DIMS, np.full((members, len(epochs), len(layers)), N - 1.0)),
+            "rank": (results.LAYER_DIMS, np.full((members, len(epochs), len(layers)), 3.0)),
         }
-        attributes = {"title": "toy", "input_entropy": H_X, "label_entropy": H_Y, "label_information": H_Y}
+        attributes = {
+            "title": "toy",
+            "input_entropy": H_X,
+            "label_entropy": H_Y,
+            "label_information": H_Y,
+            "n_distinct": N,
+        }
         return results.new(coords, variables, attributes | {"config": json.dumps(CONFIG)})
 
     return make

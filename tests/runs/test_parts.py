@@ -1,5 +1,7 @@
 """Inputs trained on and held out, measured apart: each to the bit what its rows give alone."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -75,10 +77,9 @@ def test_the_first_part_has_the_plain_names(tmp_path, keys, apart):
     assert not results.has_held_out(ds)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_parts_are_the_same_bits_on_workers(tmp_path, keys, apart, workers):
-    ds = engine.run(parse(keys), tmp_path / "run", executor=workers)
-    assert ds.identical(apart)
+def test_parts_are_the_same_bits_where_measuring_is_shared_out(tmp_path, keys, apart):
+    with ThreadPoolExecutor(4) as executor:  # more than groups: layers are measured apart from the training
+        assert engine.run(parse(keys), tmp_path / "run", executor=executor).identical(apart)
 
 
 def test_a_part_that_was_not_measured_is_refused(whole):
@@ -99,3 +100,44 @@ def test_parts_that_cannot_be_measured_are_refused(tmp_path, changes, text):
     with pytest.raises(ip.ConfigError) as caught:
         ip.run("szt", tmp_path / "run", **changes)
     assert text in str(caught.value)
+
+
+# ---- costly estimators at fewer epochs
+
+
+def test_sparse_estimators_measure_the_first_part_at_epochs_near_a_logarithmic_grid():
+    plan = Plan(
+        parse({"estimators": ["binning", "kde"], "measure": {"parts": ["all", "test"], "sparse": ["kde"], "points": 8}})
+    )
+    wanted = [0, *np.geomspace(1, 8000, 7)]
+    chosen = [int(epoch) for epoch in plan.epochs if plan.due(int(epoch), "") == [0, 1]]
+    assert len(chosen) == 8
+    np.testing.assert_allclose(chosen[1:], wanted[1:], rtol=0.12)  # epoch 4 stands for 4.47
+    assert (chosen[0], chosen[-1]) == (0, 8000)
+    assert plan.due(0, "held_out_") == [0]
+
+
+def test_what_is_not_measured_is_nan_and_the_rest_as_without(tmp_path, keys, apart):
+    ds = engine.run(
+        parse(keys | {"measure": {"parts": ["all", "test"], "sparse": ["kde"], "points": 2}}), tmp_path / "run"
+    )
+    np.testing.assert_array_equal(
+        ds["information"].sel(estimator="binning"), apart["information"].sel(estimator="binning")
+    )
+    kde = ds["information"].sel(estimator="kde")
+    assert kde.sel(epoch=[4, 8]).isnull().all()
+    np.testing.assert_array_equal(kde.sel(epoch=[0, 12]), apart["information"].sel(estimator="kde", epoch=[0, 12]))
+    assert ds["held_out_information"].sel(estimator="kde").isnull().all()
+    assert (ds["flags"].sel(estimator="kde", epoch=[4, 8]) == 0).all()
+
+
+def test_sparse_estimators_are_left_out_of_schedules_that_follow_and_that_is_told(tmp_path, keys, told):
+    measure, schedule = {"sparse": ["kde"]}, {"kind": "delta-exact", "delta": 0.5}
+    ds = engine.run(parse(keys | {"measure": measure, "schedule": schedule}), tmp_path / "run", told.append)
+    assert ds["estimator"].values.tolist() == ["binning"]
+    assert told[0].startswith("without kde, with schedule 'delta-exact': measure.sparse needs epochs")
+
+
+def test_an_unknown_sparse_estimator_is_refused(tmp_path):
+    with pytest.raises(ip.ConfigError, match=r"measure\.sparse names 'kd', which is no estimator; did you mean 'kde'"):
+        ip.run("szt", tmp_path / "run", measure={"sparse": ["kd"]})

@@ -64,7 +64,7 @@ def test_a_process_pool_of_the_standard_library_will_do(whole, small, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_worker_that_dies_loses_nothing(whole, small, tmp_path, times):
-    with pools.prepared(2) as opener, opener(2, 2) as pool:
+    with pools.prepared(2) as opener, opener(2) as pool:
         executor = Deadly(pool._executor, 1, times)
         assert engine.run(parse(small), tmp_path / "run", executor=executor).identical(whole)
         assert executor.tries[: times + 1] == list(range(times + 1))
@@ -74,7 +74,7 @@ def test_a_worker_that_dies_loses_nothing(whole, small, tmp_path, times):
 def test_one_task_that_kills_every_worker_costs_its_own_row_only(small, tmp_path):
     config = parse(small | {"members": 10})
     ds = engine.run(config, tmp_path / "serial")
-    with pools.prepared(2) as opener, opener(2, 2) as pool:
+    with pools.prepared(2) as opener, opener(2) as pool:
         executor = Deadly(pool._executor, 4, 99)
         found = engine.run(config, tmp_path / "run", executor=executor)
     assert executor.tries == [0, 1, 2]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infoplane.cli.app import app, fail
+from infoplane.cli.app import app
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 def estimate(
     x: Annotated[Path, typer.Option("--x", metavar="FILE", help="One variable: .npy or .csv, a row for each sample.")],
     y: Annotated[Path, typer.Option("--y", metavar="FILE", help="The other variable, its samples in the same order.")],
-    estimator: Annotated[str | None, typer.Option(metavar="NAME", help="See infoplane list.")] = None,
+    estimator: Annotated[
+        str, typer.Option(metavar="NAME", help="See infoplane list; auto chooses what suits the data and says why.")
+    ] = "auto",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the estimator, e.g. k=5.")
     ] = None,
@@ -29,6 +31,8 @@ def estimate(
 
     Integers, booleans and words are symbols, other numbers are coordinates.
 
+    Example: infoplane estimate --x x.npy --y y.npy
+
     Example: infoplane estimate --x x.npy --y y.npy --estimator ksg1 --set k=5 --uncertainty --null 100
     """
     from infoplane.cli.arrays import read_array
@@ -37,8 +41,6 @@ def estimate(
     from infoplane.runs.config import parse_assignment
 
     arrays = {"x": read_array(x), "y": read_array(y)}
-    if estimator is None:
-        fail(_which_estimator(**arrays))
     params: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])
     for name, path in (("x", x), ("y", y)):
         typer.echo(f"{name}: {path}, {_describe(arrays[name])}")
@@ -73,21 +75,3 @@ def _describe(array: "np.ndarray") -> str:
     columns = array.shape[1] if array.ndim > 1 else 1
     kind = "discrete" if is_discrete(array) else "continuous"
     return f"{len(array) if array.ndim else 0} rows × {columns} column{'s' if columns > 1 else ''}, {kind}"
-
-
-def _which_estimator(x: "np.ndarray", y: "np.ndarray") -> str:
-    """Name the estimators that fit the kinds of two variables."""
-    from infoplane.estimators import list_estimators
-    from infoplane.estimators.pair import as_variable, kind_of_pair
-
-    kind = kind_of_pair(as_variable(x, "x"), as_variable(y, "y"))
-    fitting = [entry.name for entry in list_estimators() if kind in _kinds(entry.name)]
-    words = {"mixed": "one of x and y is discrete, one continuous"}.get(kind, f"x and y are {kind}")
-    return f"no estimator is named and {words}: add --estimator with one of {', '.join(fitting)}"
-
-
-def _kinds(name: str) -> tuple[str, ...]:
-    """Return the kinds of pairs that an estimator measures; none where it measures layers only."""
-    from infoplane.estimators import estimator_class
-
-    return getattr(estimator_class(name), "kinds", ())

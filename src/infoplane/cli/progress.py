@@ -49,7 +49,8 @@ class Progress:
         import time
 
         self._clock = time.monotonic
-        self._started = self._said = self._clock()
+        self._said = self._clock()
+        self._begun: tuple[float, int] | None = None
         self._bar: Any = _bar(self._name) if sys.stderr.isatty() else None
         if self._bar:
             self._bar.start()
@@ -65,14 +66,16 @@ class Progress:
             self._note(text)
             return
         now = self._clock()
-        rate = (event.done - event.resumed) / max(now - self._started, 1e-9)
+        begin, before = self._begun = self._begun or (now, event.done)  # not the time to compile
+        rate = (event.done - before) / max(now - begin, 1e-9)
         if self._bar:
-            self._bar.update(self._bar.task_ids[0], total=event.total, completed=event.done, rate=f"{rate:,.0f}")
-        elif now - self._said >= self.PLAIN_SECONDS:
+            pace = f"{rate:,.0f} {event.unit}/s"
+            self._bar.update(self._bar.task_ids[0], total=event.total, completed=event.done, rate=pace)
+        elif rate > 0 and now - self._said >= self.PLAIN_SECONDS:
             self._said = now
-            left = (event.total - event.done) / max(rate, 1e-9)
+            left = (event.total - event.done) / rate
             typer.echo(
-                f"{self._name}: {event.done / event.total:.0%}, {rate:,.0f} net-epochs/s, {left:.0f} s left",
+                f"{self._name}: {event.done / event.total:.0%}, {rate:,.0f} {event.unit}/s, {left:.0f} s left",
                 err=True,
             )
 
@@ -92,7 +95,7 @@ def _bar(name: str) -> Any:
         progress.TextColumn("{task.description}"),
         progress.BarColumn(),
         progress.TaskProgressColumn(),
-        progress.TextColumn("{task.fields[rate]} net-epochs/s"),
+        progress.TextColumn("{task.fields[rate]}"),
         progress.TimeRemainingColumn(),
         console=Console(stderr=True),
     )

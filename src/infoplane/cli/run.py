@@ -29,7 +29,9 @@ ForceNew = Annotated[
 
 @app.command()
 def run(
-    what: Annotated[str, typer.Argument(metavar="NAME|FILE.toml", help="An experiment (see list) or a configuration.")],
+    what: Annotated[
+        str, typer.Argument(metavar="NAME|FILE.toml|all", help="An experiment (see list), a configuration, or all.")
+    ],
     quick: Annotated[bool, typer.Option("--quick", help="The small version: under a minute.")] = False,
     as_: Annotated[
         str, typer.Option("--as", metavar="paper|code", help="Follow the paper's text or its public code.")
@@ -46,10 +48,15 @@ def run(
     workers: Workers = None,
     cluster: Cluster = None,
     force_new: ForceNew = False,
+    only: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="With all: the experiments whose names begin so.")
+    ] = None,
 ) -> None:
     """Train networks, measure every layer, draw the plane.
 
     Example: infoplane run szt --quick --set model.activation=relu --set data.shuffle_labels=true
+
+    'run all' runs every experiment into --out DIR/NAME (default runs/all/NAME); called again it goes on.
     """
     from infoplane.experiments import EXPERIMENTS, configure, new_folder, place
     from infoplane.experiments import run as run_experiment
@@ -57,6 +64,13 @@ def run(
 
     if as_ not in ("paper", "code"):
         fail(f"--as {as_}: expected 'paper' or 'code'")
+    if what == "all":
+        if set_ or sweep or members is not None or force_new:
+            fail("run all takes each experiment as it is: leave out --set, --sweep, --members and --force-new")
+        _run_all(only or "", out, _where(workers, cluster), quick=quick, as_paper=as_ == "paper")
+        return
+    if only is not None:
+        fail(f"--only {only}: belongs to 'infoplane run all'")
     changes: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])
     changes |= {"sweep": dict(parse_sweep(text) for text in sweep)} if sweep else {}
     if members is not None:
@@ -67,6 +81,28 @@ def run(
         typer.echo(f"note: {EXPERIMENTS[what].paper_note}", err=True)
     where = _where(workers, cluster)
     _show_result(compute(config.name, lambda show: run_experiment(config, folder, where, on_event=show)), folder)
+
+
+def _run_all(only: str, out: Path | None, where: "pools.Where", *, quick: bool, as_paper: bool) -> None:
+    """Run experiments one after the other and say a line on each; end with 1 when parts have failed."""
+    import time
+
+    from infoplane.experiments.suite import entries
+
+    failed = 0
+    for entry in entries(only, out, quick=quick, as_paper=as_paper):
+        if entry.finished:
+            typer.echo(f"{entry.folder}: finished before")
+            continue
+        start = time.monotonic()
+        ds = compute(entry.name, lambda show, entry=entry: entry.run(where, show))
+        lost = len(json.loads(ds.attrs["failed"]))
+        failed += lost
+        told = f", {lost} tasks failed" if lost else ""
+        typer.echo(f"{entry.folder}: done in {time.monotonic() - start:.0f} s{told}")
+    if failed:
+        typer.echo(f"partial: {failed} tasks failed; try them again with the same command", err=True)
+        raise typer.Exit(PARTIAL)
 
 
 @app.command()
@@ -130,8 +166,8 @@ def _show_result(ds: "xr.Dataset", folder: Path) -> None:
     failed = json.loads(ds.attrs["failed"])
     for one in failed:
         typer.echo(_tell_failure(one))
-    planes = "figures/ (plane.png, …)" if "sweep" not in ds.attrs else "figures/ (a plane for each combination)"
-    typer.echo(f"\n{folder}: results.nc, {planes}")
+    pictures = sorted(path.name for path in (folder / "figures").glob("*.png"))
+    typer.echo(f"\n{folder}: results.nc, figures/ ({', '.join(pictures[:4])}{', …' if len(pictures) > 4 else ''})")
     typer.echo(f"next: infoplane export {shlex.quote(str(folder))} --to csv")
     if failed:
         typer.echo(f"partial: {len(failed)} tasks failed; try them again with infoplane resume", err=True)

@@ -84,6 +84,13 @@ class Dataset:
         joint = self._row_codes * self.n_classes + self.labels
         return self.label_entropy - (_entropy_of_codes(joint) - _entropy_of_codes(self._row_codes))
 
+    def only(self, rows: Rows) -> "Dataset":
+        """Some of the rows, as a table of its own; the whole where ``rows`` are all in order."""
+        if np.array_equal(rows, np.arange(self.n_samples)):
+            return self
+        split = None if self.split is None else self.split[rows]
+        return dataclasses.replace(self, inputs=self.inputs[rows], labels=self.labels[rows], split=split)
+
     def with_shuffled_labels(self, seed: int = 0) -> "Dataset":
         """The same rows with their labels permuted: a baseline in which there is nothing to learn.
 

@@ -1,14 +1,20 @@
 """Packaged experiments: one table, one small file each."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
 from infoplane.errors import ConfigError, did_you_mean
 from infoplane.experiments.base import Experiment, draw_figures
+from infoplane.experiments.invertibility import INVERTIBILITY
+from infoplane.experiments.robustness import ROBUSTNESS
 from infoplane.experiments.szt import SZT
+from infoplane.experiments.szt_depth import SZT_DEPTH
+from infoplane.experiments.szt_fraction import SZT_FRACTION
+from infoplane.experiments.szt_gradients import SZT_GRADIENTS
+from infoplane.experiments.szt_ib_bound import SZT_IB_BOUND
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,7 +23,10 @@ if TYPE_CHECKING:
     from infoplane.runs.config import Config
     from infoplane.runs.engine import OnEvent
 
-EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (SZT,)}
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for experiment in (SZT, SZT_GRADIENTS, SZT_FRACTION, SZT_DEPTH, SZT_IB_BOUND, INVERTIBILITY, ROBUSTNESS)
+}
 
 DEFAULT_FIGURES = Experiment.figures
 """Figures of a run that is no packaged experiment."""
@@ -193,21 +202,48 @@ def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
 
     experiment = EXPERIMENTS.get(ds.attrs["title"])
     files.make_folder(folder / "figures")
+    record = Store(folder).record_file
+    if is_sweep(ds) and experiment:
+        return _draw_sweep(ds, experiment.figures, folder / "figures", record)
     names = ["plane"] if is_sweep(ds) else [*(experiment.figures if experiment else DEFAULT_FIGURES)]
     if ds.sizes["estimator"] > 1:
         names.append("planes")  # the others show the first estimator
-    record = Store(folder).record_file
     if not is_sweep(ds):
         paths = draw_figures(ds, suited(ds, names), folder / "figures", record)
         if not results.has_held_out(ds):
             return paths
         other = results.held_out(ds)
-        return paths + draw_figures(other, suited(other, names), folder / "figures", record, "-held-out")
+        apart = ["plane"] if results.parts(ds) != ("all",) else names  # the run's other figures show both
+        return paths + draw_figures(other, suited(other, apart), folder / "figures", record, "-held-out")
     return [
         path
         for labels, part in measured(split(ds))
         for path in draw_figures(part, names, folder / "figures", record, _suffix(labels))
     ]
+
+
+def _draw_sweep(ds: "xr.Dataset", names: Sequence[str], folder: Path, record: files.Record) -> list[Path]:
+    """Draw the figures of a packaged experiment that varies something: some of it all, the others one by one."""
+    from infoplane.plots import OF_SWEEPS, suited
+    from infoplane.plots.content import is_baseline
+    from infoplane.runs.combine import split
+
+    parts = measured(split(ds))
+    paths = draw_figures(ds, suited(ds, [name for name in names if name in OF_SWEEPS]), folder, record)
+    for labels, part in parts:
+        single = suited(part, [name for name in names if name not in OF_SWEEPS])
+        options = {"shuffled": _baseline(part, parts)} if not is_baseline(part) else {}
+        paths += draw_figures(part, single, folder, record, _suffix(labels), {"information": options})
+    return paths
+
+
+def _baseline(part: "xr.Dataset", parts: "list[tuple[dict[str, Any], xr.Dataset]]") -> "xr.Dataset | None":
+    """Return the same networks trained on shuffled labels, where they are among the combinations of a sweep."""
+    from infoplane import results
+    from infoplane.runs.config import override
+
+    wanted = override(results.config_of(part), {"data.shuffle_labels": True})
+    return next((other for _, other in parts if results.config_of(other) == wanted), None)
 
 
 def _suffix(labels: Mapping[str, Any]) -> str:

@@ -51,10 +51,21 @@ class Experiment:
 
 
 def draw_figures(
-    ds: "xr.Dataset", names: Sequence[str], folder: Path, record: files.Record, suffix: str = ""
+    ds: "xr.Dataset",
+    names: Sequence[str],
+    folder: Path,
+    record: files.Record,
+    suffix: str = "",
+    options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Path]:
-    """Draw figures of a result into a folder, each as PNG and PDF, tell their checksums, return their paths."""
+    """Draw figures of a result into a folder, each as PNG and PDF, tell their checksums, return their paths.
+
+    ``options`` are further arguments of single figures, by the figure's name.
+    """
     from infoplane import plots
 
-    stems = {name: folder / f"{name}{suffix}" for name in names}
-    return [path for name, stem in stems.items() for path in plots.save(plots.FIGURES[name](ds), stem, record)]
+    paths: list[Path] = []
+    for name in names:
+        figure = plots.FIGURES[name](ds, **(options or {}).get(name, {}))
+        paths += plots.save(figure, folder / f"{name}{suffix}", record)
+    return paths

@@ -6,10 +6,9 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
 from infoplane.estimators.base import SATURATION_MARGIN
-from infoplane.results import decode_flags, order_violation
+from infoplane.results import compression, decode_flags, mean_known, order_violation
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,6 +29,7 @@ class LayerSummary:
         compression: mean over members of I(X;T) at the peak epoch minus at the end.
         half_width: half the 95 % interval of the compression over members (Student's t); NaN for one member.
         cap: H(X), which I(X;T) cannot exceed.
+        unit: what is counted, "epoch" or "update".
     """
 
     layer: str
@@ -44,6 +44,7 @@ class LayerSummary:
     compression: float
     half_width: float
     cap: float
+    unit: str = "epoch"
 
     @property
     def sentence(self) -> str:
@@ -55,7 +56,7 @@ class LayerSummary:
         rise = self.input_peak - self.input_start
         risen = rise > NOTICEABLE
         start = (
-            f"rises to {self.input_peak:.1f} by epoch {self.peak_epoch}"
+            f"rises to {self.input_peak:.1f} by {self.unit} {self.peak_epoch}"
             if risen
             else f"starts at {self.input_start:.1f}"
         )
@@ -78,10 +79,9 @@ def summarise(ds: "xr.Dataset", estimator: str | None = None) -> list[LayerSumma
 def _summarise_layer(ds: "xr.Dataset", information: "xr.DataArray", layer: str) -> LayerSummary:
     both = information.transpose("variable", "member", "epoch")
     inputs, labels = both.sel(variable="input").values, both.sel(variable="label").values
-    mean_input, mean_label = (_mean(part) for part in (inputs, labels))
+    mean_input, mean_label = (mean_known(part) for part in (inputs, labels))
     peak = int(np.argmax(np.nan_to_num(mean_input, nan=-np.inf)))
-    lost = inputs[:, peak] - inputs[:, -1]
-    compression, half_width = mean_interval(lost[np.isfinite(lost)])
+    lost = compression(inputs)
     return LayerSummary(
         layer=layer,
         input_start=mean_input[0],
@@ -92,30 +92,11 @@ def _summarise_layer(ds: "xr.Dataset", information: "xr.DataArray", layer: str) 
         label_start=mean_label[0],
         label_peak=mean_label[peak],
         label_end=mean_label[-1],
-        compression=compression,
-        half_width=half_width,
+        compression=lost.mean,
+        half_width=lost.half_width,
         cap=float(ds.attrs["input_entropy"]),
+        unit=str(ds.attrs.get("epoch_unit", "epoch")),
     )
-
-
-def _mean(values: Float[np.ndarray, "member epoch"]) -> Float[np.ndarray, " epoch"]:
-    """Mean over members that have a number; NaN where none has."""
-    known = np.isfinite(values)
-    counts = known.sum(axis=0)
-    totals = np.where(known, values, 0).sum(axis=0)
-    return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
-
-
-def mean_interval(values: Float[np.ndarray, " member"]) -> tuple[float, float]:
-    """Mean, and half the width of its 95 % interval by Student's t; NaN where there are too few values."""
-    from scipy import stats
-
-    if len(values) == 0:
-        return np.nan, np.nan
-    if len(values) == 1:
-        return float(values[0]), np.nan
-    half = stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean()), float(half)
 
 
 def _pm(value: float, half_width: float) -> str:
@@ -167,7 +148,8 @@ def remarks(ds: "xr.Dataset") -> list[str]:
         if count:
             lines.append(f"{count} of {ds.sizes['member']} members {text}")
     if "step" in ds and ds["epoch"].values[-1] < ds["step"].values[-1]:
-        lines.append(f"incomplete: measured up to epoch {ds['epoch'].values[-1]} of {ds['step'].values[-1]}")
+        word, reached, asked = ds.attrs.get("epoch_unit", "epoch"), ds["epoch"].values[-1], ds["step"].values[-1]
+        lines.append(f"incomplete: measured up to {word} {reached} of {asked}")
     violations = largest_violation(ds)
     if violations > NOTICEABLE:
         lines.append(

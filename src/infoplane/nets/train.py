@@ -15,6 +15,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from infoplane.errors import ConfigError, did_you_mean
+from infoplane.nets.gradients import Moments, add_gradient, mean_and_std, no_moments
 from infoplane.nets.mlp import Weights, activations, logits
 
 OPTIMISERS = ("adam", "sgd", "momentum")
@@ -36,13 +37,15 @@ class State(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a stretch of epochs records, one row an epoch."""
+    """What a stretch of epochs records, one row an epoch; of gradients see `infoplane.nets.gradients`."""
 
     train_loss: Float[np.ndarray, "epoch member"]
     train_accuracy: Float[np.ndarray, "epoch member"]
     test_loss: Float[np.ndarray, "epoch member"]
     test_accuracy: Float[np.ndarray, "epoch member"]
     weight_norm: Float[np.ndarray, "epoch member layer"]
+    gradient_mean: Float[np.ndarray, "epoch member layer"]
+    gradient_std: Float[np.ndarray, "epoch member layer"]
 
 
 class Spread(NamedTuple):
@@ -152,6 +155,8 @@ class Trainer:
         optimiser: an optax transformation.
         batch_size: rows a mini-batch; the last one of an epoch may be smaller.
         seed: seed of the run.
+        by_update: count single updates instead of epochs, wherever the word epoch stands. The same mini-batches
+            train in the same order; only roundings differ.
     """
 
     def __init__(
@@ -165,11 +170,12 @@ class Trainer:
         optimiser: optax.GradientTransformation,
         batch_size: int,
         seed: int,
+        by_update: bool = False,
     ) -> None:
         self.activation, self.optimiser = activation, optimiser
-        self.batch_size, self.seed, self.train_rows = batch_size, seed, train_rows
-        self.block = block_length(len(train_rows))
+        self.batch_size, self.seed, self.train_rows, self.by_update = batch_size, seed, train_rows, by_update
         n_steps = -(-len(train_rows) // batch_size)
+        self.block = block_length(len(train_rows)) * (n_steps if by_update else 1)
         mask = (np.arange(n_steps * batch_size) < len(train_rows)).astype(np.float32)
         x, y = np.asarray(x, np.float32), np.asarray(y, np.int32)
         held_out = x[:, test_rows], y[test_rows]
@@ -199,30 +205,40 @@ class Trainer:
 
         def epoch(index: Array, carry: tuple[State, list[Array]]) -> tuple[State, list[Array]]:
             state, records = carry
-            state, (loss, accuracy) = self._epoch(task, state, batches[index])
+            mask = task.mask[index % len(task.mask)][None] if self.by_update else task.mask
+            state, (loss, accuracy, *gradients) = self._epoch(task, state, batches[index], mask)
             tested = jax.lax.cond(
                 scored[index],
                 lambda weights: self._mean_score(weights, task.x_test, task.y_test),
                 lambda _: (unscored, unscored),
                 state.weights,
             )
-            row = (loss, accuracy, *tested, _weight_norms(state.weights))
+            row = (loss, accuracy, *tested, _weight_norms(state.weights), *gradients)
             return state, [column.at[index].set(value) for column, value in zip(records, row, strict=True)]
 
-        shapes = [(self.block, n_members)] * 4 + [(self.block, n_members, n_layers)]
+        shapes = [(self.block, n_members)] * 4 + [(self.block, n_members, n_layers)] * 3
         records = [jnp.full(shape, jnp.nan) for shape in shapes]
         return jax.lax.fori_loop(first, last, epoch, (state, records))
 
-    def _epoch(self, task: Task, state: State, rows: Int[Array, "member row"]) -> tuple[State, tuple[Array, Array]]:
-        by_step = rows.reshape(rows.shape[0], *task.mask.shape).transpose(1, 0, 2)
-        step = lambda state, batch: self._step(task, state, *batch)  # noqa: E731
-        state, (loss, correct) = jax.lax.scan(step, state, (by_step, task.mask), unroll=2)
-        n_train = task.y_train.shape[0]
-        return state, (loss.sum(axis=0) / n_train, correct.sum(axis=0) / n_train)
+    def _epoch(
+        self, task: Task, state: State, rows: Int[Array, "member row"], mask: Float[Array, "step place"]
+    ) -> tuple[State, tuple[Array, ...]]:
+        n_steps, n_train = mask.shape[0], mask.sum() if self.by_update else task.y_train.shape[0]
+        by_step = rows.reshape(rows.shape[0], *mask.shape).transpose(1, 0, 2)
+        counts = jnp.arange(1.0, n_steps + 1)
+
+        def step(carry: tuple[State, Moments], batch: tuple[Array, ...]) -> tuple[tuple[State, Moments], Any]:
+            (state, moments), (rows, mask, count) = carry, batch
+            state, gradient, records = self._step(task, state, rows, mask)
+            return (state, add_gradient(moments, gradient, count)), records
+
+        carry = state, no_moments(state.weights)
+        (state, moments), (loss, correct) = jax.lax.scan(step, carry, (by_step, mask, counts), unroll=min(2, n_steps))
+        return state, (loss.sum(axis=0) / n_train, correct.sum(axis=0) / n_train, *mean_and_std(moments, n_steps))
 
     def _step(
         self, task: Task, state: State, rows: Int[Array, "member place"], mask: Float[Array, " place"]
-    ) -> tuple[State, tuple[Array, Array]]:
+    ) -> tuple[State, Weights, tuple[Array, Array]]:
         x, y = task.x[:, rows].transpose(1, 0, 2), task.y[rows]
 
         def loss(weights: Weights) -> tuple[Array, tuple[Array, Array]]:
@@ -233,7 +249,7 @@ class Trainer:
         gradient, records = jax.grad(loss, has_aux=True)(state.weights)
         updates, optimiser = self.optimiser.update(gradient, state.optimiser, state.weights)  # pyright: ignore[reportArgumentType]
         weights = optax.apply_updates(state.weights, updates)  # pyright: ignore[reportArgumentType]
-        return State(weights, optimiser), records  # pyright: ignore[reportArgumentType]
+        return State(weights, optimiser), gradient, records  # pyright: ignore[reportArgumentType]
 
     def _mean_score(self, weights: Weights, x: Array, y: Array) -> tuple[Array, Array]:
         loss, correct = cross_entropy(logits(weights, self.activation, x), y)
@@ -242,7 +258,8 @@ class Trainer:
     def _score_program(self, task: Task, weights: Weights) -> tuple[Array, ...]:
         trained = self._mean_score(weights, task.x_train, task.y_train)
         tested = self._mean_score(weights, task.x_test, task.y_test)
-        return (*trained, *tested, _weight_norms(weights))
+        norms = _weight_norms(weights)
+        return (*trained, *tested, norms, *[jnp.full_like(norms, jnp.nan)] * 2)  # nothing has trained yet
 
     def _observe_program(self, task: Task, weights: Weights) -> tuple[list[Array], list[Spread]]:
         layers = activations(weights, self.activation, task.x)
@@ -299,6 +316,9 @@ class Group:
         if block not in self._held:
             trainer = self.trainer
             rows = epoch_batches(trainer.seed, self.members, block, trainer.train_rows, trainer.batch_size)
+            if trainer.by_update:
+                steps = rows.reshape(*rows.shape[:2], -1, trainer.batch_size).swapaxes(1, 2)
+                rows = steps.reshape(-1, *steps.shape[2:])
             kept = {old: held for old, held in self._held.items() if old == block - 1}
             self._held = kept | {block: jax.device_put(rows, self.device)}
         return self._held[block]

@@ -6,16 +6,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
+from infoplane.plots.bound import bound, has_bound
+from infoplane.plots.compression import compression
 from infoplane.plots.curves import information, training
+from infoplane.plots.gradients import gradients
 from infoplane.plots.plane import plane
 from infoplane.plots.planes import planes
+from infoplane.plots.rows import ranks, rows
 from infoplane.plots.snapshots import snapshots
+from infoplane.plots.variants import variants
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "information", "plane", "planes", "save", "snapshots", "suited", "training"]
+__all__ = [
+    "FIGURES",
+    "OF_SWEEPS",
+    "bound",
+    "compression",
+    "gradients",
+    "information",
+    "plane",
+    "planes",
+    "ranks",
+    "rows",
+    "save",
+    "snapshots",
+    "suited",
+    "training",
+    "variants",
+]
 
 FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "plane": plane,
@@ -23,10 +44,29 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "snapshots": snapshots,
     "information": information,
     "training": training,
+    "gradients": gradients,
+    "compression": compression,
+    "variants": variants,
+    "bound": bound,
+    "rows": rows,
+    "ranks": ranks,
 }
 """Every figure by its name; each takes a result."""
 
-NEEDS = {"plane": "labels", "planes": "labels", "snapshots": "labels", "training": "curves"}
+OF_SWEEPS = ("gradients", "compression", "variants")
+"""Figures that take a whole sweep; the others take one of its combinations."""
+
+NEEDS = {
+    "plane": "labels",
+    "planes": "labels",
+    "snapshots": "labels",
+    "variants": "labels",
+    "training": "curves",
+    "gradients": "gradients",
+    "bound": "bound",
+    "rows": "rows",
+    "ranks": "ranks",
+}
 """What a figure cannot be drawn without."""
 
 FORMATS: Mapping[str, dict[str, Any]] = {
@@ -41,8 +81,12 @@ _SETTING = threading.Lock()
 def suited(ds: "xr.Dataset", names: Iterable[str]) -> list[str]:
     """Return the figures among ``names`` that a result has the numbers for."""
     has = {
-        "labels": bool(ds["information"].sel(variable="label").notnull().any()),
+        "labels": bool(ds["information"].sel(variable="label").isel(estimator=0).notnull().any()),
         "curves": "loss" in ds and bool(ds["loss"].notnull().any()),
+        "gradients": "gradient_mean" in ds and bool(ds["gradient_mean"].notnull().any()),
+        "rows": "distinct_rows" in ds,
+        "bound": has_bound(ds),
+        "ranks": "rank" in ds and bool(ds["rank"].notnull().any()),
     }
     return [name for name in names if has.get(NEEDS.get(name, ""), True)]
 

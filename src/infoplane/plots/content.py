@@ -16,7 +16,7 @@ Means = Float[np.ndarray, "..."]
 
 
 def select(ds: "xr.Dataset", estimator: str | None) -> tuple[str, "xr.DataArray"]:
-    """Return the name of an estimator and its information (member, epoch, layer, variable).
+    """Return the name of an estimator and its information (member, epoch, layer, variable) where it has been measured.
 
     Args:
         ds: a result.
@@ -30,10 +30,21 @@ def select(ds: "xr.Dataset", estimator: str | None) -> tuple[str, "xr.DataArray"
     name = names[0] if estimator is None else estimator
     if name not in names:
         raise InputError(f"estimator '{name}' is not in this result; it holds: {', '.join(names)}")
-    information = ds["information"].sel(estimator=name).transpose("member", "epoch", "layer", "variable")
+    information = measured(ds, name)["information"].sel(estimator=name)
     if not np.isfinite(information.sel(variable="input")).any():
         raise InputError(f"estimator '{name}' measured no I(X;T) in this result; nothing to draw")
-    return name, information
+    return name, information.transpose("member", "epoch", "layer", "variable")
+
+
+def measured(ds: "xr.Dataset", estimator: str) -> "xr.Dataset":
+    """Return a result at the epochs at which an estimator has any number: some are measured at fewer than others."""
+    known = ds["information"].sel(estimator=estimator, variable="input").notnull().any(["member", "layer"])
+    return ds if bool(known.all()) else ds.isel(epoch=np.flatnonzero(known.values))
+
+
+def is_baseline(ds: "xr.Dataset") -> bool:
+    """Whether the networks of a result were trained on shuffled labels."""
+    return bool(config_of(ds).get("data", {}).get("shuffle_labels", False))
 
 
 def need_labels(information: "xr.DataArray", figure: str) -> None:
@@ -76,6 +87,7 @@ def caption(ds: "xr.Dataset", *, estimator: str | None = None, band: bool = Fals
         band: whether means are drawn with a band of one standard deviation.
     """
     n_members = ds.sizes["member"]
+    ds = ds if estimator is None else measured(ds, estimator)
     first = [str(ds.attrs.get("title", "run")), _members(n_members), _epochs(ds, estimator)]
     if band and n_members > 1:
         first.append("mean ± 1 sd over members")
@@ -116,11 +128,16 @@ def _members(count: int) -> str:
 def _epochs(ds: "xr.Dataset", estimator: str | None) -> str:
     """Say which epochs a figure shows: the measured ones, or those of the training curves."""
     if estimator is None:
-        return f"epochs 0–{trained_epochs(ds)}"
+        return f"{epoch_word(ds)}s 0–{trained_epochs(ds)}"
     epochs = ds["epoch"].values
     if len(epochs) == 1:
-        return f"epoch {epochs[0]}"
-    return f"epochs {epochs[0]}–{epochs[-1]}, {len(epochs)} measured"
+        return f"{epoch_word(ds)} {epochs[0]}"
+    return f"{epoch_word(ds)}s {epochs[0]}–{epochs[-1]}, {len(epochs)} measured"
+
+
+def epoch_word(ds: "xr.Dataset") -> str:
+    """Return what the result counts: "epoch", or "update"."""
+    return str(ds.attrs.get("epoch_unit", "epoch"))
 
 
 def trained_epochs(ds: "xr.Dataset") -> int:

@@ -36,9 +36,10 @@ def plane(ds: "xr.Dataset", *, estimator: str | None = None, ax: "Axes | None" =
     name, information = content.select(ds, estimator)
     if ax is None:
         ax = style.new_figure(style.SINGLE, 3.05).add_subplot()
+    ds = content.measured(ds, name)
     draw_plane(ax, ds, information)
     if ds.sizes["epoch"] > 1:
-        draw_colour_bar(ax.figure, [ax], ds["epoch"].values)
+        draw_colour_bar(ax.figure, [ax], ds["epoch"].values, content.epoch_word(ds))
     lines = [part for line in content.caption(ds, estimator=name) for part in textwrap.wrap(line, 66)]
     ax.set_title("\n".join(lines), loc="left", fontsize=style.SMALL - 0.5, color=style.GREY, linespacing=1.3)
     return ax.figure.canvas.figure
@@ -143,7 +144,9 @@ def _colours(epochs: Int[np.ndarray, " epoch"]) -> dict[str, Any]:
     return {"cmap": style.epoch_colours(), "norm": style.epoch_norm(epochs)}
 
 
-def draw_colour_bar(figure: Any, axes: "Sequence[Axes]", epochs: Int[np.ndarray, " epoch"]) -> None:
+def draw_colour_bar(
+    figure: Any, axes: "Sequence[Axes]", epochs: Int[np.ndarray, " epoch"], word: str = "epoch"
+) -> None:
     """Draw the scale of epochs beside some axes of a figure."""
     from matplotlib.cm import ScalarMappable
 
@@ -151,7 +154,7 @@ def draw_colour_bar(figure: Any, axes: "Sequence[Axes]", epochs: Int[np.ndarray,
     ticks = style.epoch_ticks(int(epochs[-1]))
     bar.set_ticks(ticks, labels=[str(tick) for tick in ticks])
     bar.ax.minorticks_off()
-    bar.set_label("epoch", fontsize=style.NORMAL, color=style.INK, labelpad=2)
+    bar.set_label(word, fontsize=style.NORMAL, color=style.INK, labelpad=2)
     bar.ax.tick_params(labelsize=style.SMALL, width=0.6, length=2.5, color=style.GREY, labelcolor=style.INK)
     bar.outline.set(linewidth=0.6, edgecolor=style.GREY)
 

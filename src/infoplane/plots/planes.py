@@ -36,7 +36,7 @@ def planes(ds: "xr.Dataset", *, titles: Sequence[str] | None = None) -> "Figure"
     used = list(axes[: len(names)])
     for index, (ax, name, title) in enumerate(zip(used, names, titles or names, strict=True)):
         _, information = content.select(ds, name)
-        draw_plane(ax, ds, information, small=True)
+        draw_plane(ax, content.measured(ds, name), information, small=True)
         ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
         ax.label_outer(remove_inner_ticks=False)
         if index + COLUMNS >= len(names):  # nothing stands below
@@ -45,6 +45,6 @@ def planes(ds: "xr.Dataset", *, titles: Sequence[str] | None = None) -> "Figure"
         for text in ax.texts:
             text.set_in_layout(False)
     if ds.sizes["epoch"] > 1:
-        draw_colour_bar(figure, used, ds["epoch"].values)
+        draw_colour_bar(figure, used, ds["epoch"].values, content.epoch_word(ds))
     figure.suptitle(content.caption(ds)[0], x=0.01, ha="left", fontsize=style.SMALL, color=style.GREY)
     return figure

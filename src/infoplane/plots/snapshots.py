@@ -34,14 +34,14 @@ def snapshots(ds: "xr.Dataset", *, estimator: str | None = None) -> "Figure":
     name, information = content.select(ds, estimator)
     content.need_labels(information, "snapshots")
     values = information.sel(variable=["input", "label"]).values
-    epochs = ds["epoch"].values
+    epochs = information["epoch"].values
     shown = choose_epochs(epochs)
     figure = style.new_figure(style.DOUBLE, 2.75)
     panels = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     for ax, index in zip(panels, shown, strict=True):
         ax.locator_params(axis="x", nbins=7, steps=[1, 2, 5, 10])
         style.dress(ax, "I(X;T) (bits)", "I(T;Y) (bits)" if ax is panels[0] else "")
-        ax.set_title(f"epoch {epochs[index]}", fontsize=style.NORMAL, color=style.INK)
+        ax.set_title(f"{content.epoch_word(ds)} {epochs[index]}", fontsize=style.NORMAL, color=style.INK)
         style.draw_entropies(ax, ds.attrs["input_entropy"], ds.attrs["label_entropy"])
         _draw_dots(ax, values[:, index])
         ax.plot(ds.attrs["input_entropy"], ds.attrs["label_information"], **style.OPEN_NODE)

@@ -49,8 +49,12 @@ def _attributes(parts: "list[xr.Dataset]", job: Job) -> dict[str, Any]:
     own = [dict(part.attrs) for part in parts]
     shared = {key: value for key, value in own[0].items() if all(one.get(key) == value for one in own)}
     entries = [
-        {"labels": combination.labels, "attributes": {key: one[key] for key in one if key not in shared}}
-        for combination, one in zip(job.combinations, own, strict=True)
+        {
+            "labels": combination.labels,
+            "attributes": {key: part.attrs[key] for key in map(str, part.attrs) if key not in shared},
+            "n_steps": part.sizes["step"],
+        }
+        for combination, part in zip(job.combinations, parts, strict=True)
     ]
     return shared | {"config": job.config.canonical(), "sweep": json.dumps(entries)}
 
@@ -75,7 +79,7 @@ def _part(ds: "xr.Dataset", combination: Combination, entry: dict[str, Any]) -> 
     part = ds.sel(dict(combination.labels), drop=True)
     layers = [*(f"hidden{n}" for n, _ in enumerate(config.model.hidden, start=1)), "output"]
     part = part.sel(estimator=list(config.build_estimators()), layer=layers)
-    part = part.isel(member=slice(config.members), step=slice(config.train.epochs + 1))
+    part = part.isel(member=slice(config.members), step=slice(entry.get("n_steps", config.train.epochs + 1)))
     measured = part["distinct_rows"].notnull().any(("member", "layer"))
     part = part.isel(epoch=np.flatnonzero(measured.values))
     bounds = [name for name in part.data_vars if "information_" in str(name)]

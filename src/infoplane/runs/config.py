@@ -114,6 +114,8 @@ class ScheduleConfig(_Section):
     quantile: float | None = None
     fall: bool | None = None
     memory: Positive | None = None
+    unit: Literal["epochs", "updates"] = "epochs"
+    """What is counted: a run that counts updates has them wherever the word epoch stands in its result."""
 
     @model_validator(mode="after")
     def _keys_of_kind(self) -> "ScheduleConfig":
@@ -128,8 +130,8 @@ class ScheduleConfig(_Section):
 
     @property
     def _given(self) -> dict[str, Any]:
-        """The keys besides the kind that have a value."""
-        keys = [key for key in type(self).model_fields if key != "kind"]
+        """The keys of one kind or another that have a value."""
+        keys = [key for key in type(self).model_fields if key not in ("kind", "unit")]
         return {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
 
     def build(self) -> schedules.AnySchedule:

@@ -32,11 +32,13 @@ class Advanced:
         done: all that is done.
         total: all there is to do.
         resumed: what was done before this process began.
+        unit: what is counted: "net-epochs", or "net-updates".
     """
 
     done: int
     total: int
     resumed: int
+    unit: str = "net-epochs"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -292,8 +294,8 @@ def _courses(job: Job, found: Sequence[GroupLedger]) -> list[list[Course | Follo
 class Meter:
     """Counts net-epochs over all tasks and tells whoever listens."""
 
-    def __init__(self, resumed: int, total: int, on_event: OnEvent | None) -> None:
-        self._resumed, self._total, self._on_event = resumed, total, on_event
+    def __init__(self, resumed: int, total: int, on_event: OnEvent | None, unit: str = "net-epochs") -> None:
+        self._resumed, self._total, self._on_event, self._unit = resumed, total, on_event, unit
         self._settled, self._live, self._lock = resumed, {}, threading.Lock()
 
     def advance(self, number: int, net_epochs: int) -> None:
@@ -319,4 +321,4 @@ class Meter:
             self._settled += settled
             if self._on_event:
                 done = min(self._settled + sum(self._live.values()), self._total)
-                self._on_event(Advanced(done, self._total, self._resumed))
+                self._on_event(Advanced(done, self._total, self._resumed, self._unit))

@@ -125,7 +125,7 @@ def _work(job: Job, store: Store, on_event: OnEvent | None, opener: pools.Opener
         return ready
     store.record("start", groups=len(found), groups_left=len(left))
     if left:
-        _compute(job, store, found, left, on_event, opener)
+        _compute(job, store, found, on_event, opener)
     ds = _finish(job, store, found)
     if ds.sizes["epoch"] == 0:
         reasons = {one["reason"] for one in json.loads(ds.attrs["failed"])}
@@ -152,14 +152,13 @@ def _compute(
     job: Job,
     store: Store,
     found: list[GroupLedger],
-    left: list[GroupLedger],
     on_event: OnEvent | None,
     opener: pools.Opener,
 ) -> None:
     """Work through the groups that are left; on a signal write what there is and raise `Interrupted`."""
     resumed = sum(len(one.kept) * one.epochs_done for one in found)
-    meter = Meter(resumed, job.net_epochs, on_event)
-    with _stop_on_signals() as stop, opener(int(store.about["threads"]), len(left)) as pool:
+    meter = Meter(resumed, job.net_epochs, on_event, job.unit)
+    with _stop_on_signals() as stop, opener(int(store.about["threads"])) as pool:
         dispatch = Dispatch(job, found, pool, store, stop, meter)
         for plan in job.plans if pool.shares_process else ():
             worker.know(plan)

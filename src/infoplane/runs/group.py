@@ -39,6 +39,7 @@ def make_trainer(plan: Plan) -> Trainer:
         ),
         batch_size=train.batch_size,
         seed=config.seed,
+        by_update=config.schedule.unit == "updates",
     )
 
 
@@ -49,6 +50,7 @@ class GroupRun:
         self.plan, self.group = plan, group
         self.kept = kept_members(plan, group)
         self.nets = Group(trainer, plan.config.groups[group], device)
+        self._test_every = TEST_EVERY * plan.rounds
         self._run_range: Float[np.ndarray, "layer member 2"] | None = None
 
     def work(self, task: Task, stop: threading.Event, advanced: Advanced) -> Outcome:
@@ -65,7 +67,7 @@ class GroupRun:
             measured = self._next_measured(epoch, task)
             room = (task.until if epoch + 1 >= task.first else task.first - 1) - epoch
             with stretch.timed("training"):
-                state, progress = self.nets.advance(state, epoch, measured, TEST_EVERY, min(pace.epochs, room))
+                state, progress = self.nets.advance(state, epoch, measured, self._test_every, min(pace.epochs, room))
             n_epochs = len(progress.train_loss)
             epoch, trained = epoch + n_epochs, trained + n_epochs * len(self.kept)
             advanced(trained)

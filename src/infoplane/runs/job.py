@@ -44,9 +44,14 @@ class Job:
         return self.combinations[at].labels
 
     @property
+    def unit(self) -> str:
+        """What progress counts."""
+        return "net-updates" if any(plan.config.schedule.unit == "updates" for plan in self.plans) else "net-epochs"
+
+    @property
     def net_epochs(self) -> int:
-        """Epochs to train, counted over members."""
-        return sum(plan.config.members * plan.config.train.epochs for plan in self.plans)
+        """Epochs (or updates, where a schedule counts those) to train, counted over members."""
+        return sum(plan.config.members * plan.last for plan in self.plans)
 
     @property
     def data(self) -> dict[str, str]:

@@ -51,7 +51,7 @@ class GroupLedger:
     @property
     def last(self) -> int:
         """The last epoch of the training."""
-        return self.plan.config.train.epochs
+        return self.plan.last
 
     @property
     def kept(self) -> list[int]:

@@ -96,7 +96,7 @@ def _epochs(plan: Plan, store: Store, pieces: Sequence[Piece]) -> Epochs:
 
 def _empty(plan: Plan, epochs: int) -> dict[str, np.ndarray]:
     members, layers = plan.config.members, len(plan.layers)
-    steps = plan.config.train.epochs + 1
+    steps = plan.last + 1
     information = (len(plan.estimators), members, epochs, layers, len(results.VARIABLES))
     arrays = {}
     for part in plan.parts:
@@ -139,7 +139,7 @@ def _assemble(plan: Plan, arrays: dict[str, np.ndarray], epochs: Epochs) -> "xr.
         "layer": plan.layers,
         "variable": list(results.VARIABLES),
         "split": list(results.SPLITS),
-        "step": np.arange(plan.config.train.epochs + 1),
+        "step": np.arange(plan.last + 1),
     }
     return results.new(coords, {name: (dims[name], array) for name, array in arrays.items()}, _attributes(plan))
 
@@ -149,6 +149,7 @@ def _attributes(plan: Plan) -> dict[str, str | float | int]:
         "config": plan.config.canonical(),
         "title": plan.config.name,
         "units": "bits",
+        "epoch_unit": "update" if plan.config.schedule.unit == "updates" else "epoch",
         "seed": plan.config.seed,
     }
     for part, rows in plan.parts.items():
@@ -170,7 +171,7 @@ def _member_flags(plan: Plan, ds: "xr.Dataset", diverged: np.ndarray) -> np.ndar
         labels = plan.dataset.labels[plan.rows[0]]
         majority = np.bincount(labels).max() / len(labels)
         curve = ds["accuracy"].sel(split="train")
-        reached = curve.isel(step=LEARNT_BY).notnull().values
+        reached = curve.isel(step=LEARNT_BY * plan.rounds).notnull().values
         dead |= reached & (curve.max("step").values <= majority + LEARNT_MARGIN)
     codes = dead * (1 << FLAGS.index("dead")) + diverged * (1 << FLAGS.index("diverged"))
     return codes.astype(np.int32)

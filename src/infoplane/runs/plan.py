@@ -75,6 +75,16 @@ class Plan:
         except InputError as error:
             raise ConfigError(f"train: {error}") from None
 
+    @property
+    def rounds(self) -> int:
+        """How many of what the schedule counts there are in an epoch: 1, or the number of updates."""
+        return -(-len(self.rows[0]) // self.config.train.batch_size) if self.config.schedule.unit == "updates" else 1
+
+    @property
+    def last(self) -> int:
+        """Number of the last epoch, or of the last update where the schedule counts those."""
+        return self.config.train.epochs * self.rounds
+
     @cached_property
     def schedule(self) -> AnySchedule:
         """Which epochs are measured; weights kept for bisection fit in the schedule's memory.
@@ -98,10 +108,10 @@ class Plan:
     @cached_property
     def epochs(self) -> Epochs:
         """The epochs that are measured, 0 and the last included; every one where that follows from what is measured."""
-        last = self.config.train.epochs
-        return (
-            np.arange(last + 1) if isinstance(self.schedule, DeltaExact | DeltaApprox) else self.schedule.epochs(last)
-        )
+        schedule = self.schedule
+        if isinstance(schedule, DeltaExact | DeltaApprox):
+            return np.arange(self.last + 1)
+        return schedule.epochs(self.last)
 
     @cached_property
     def parts(self) -> dict[str, Int[np.ndarray, " row"]]:
@@ -121,7 +131,7 @@ class Plan:
         """Epochs at which the estimators in ``measure.sparse`` are measured: those nearest to a logarithmic grid."""
         if not self.config.measure.sparse:
             return frozenset()
-        grid = [0.0, *np.geomspace(1, self.config.train.epochs, self.config.measure.points - 1)]
+        grid = [0.0, *np.geomspace(1, self.last, self.config.measure.points - 1)]
         return frozenset(int(self.epochs[np.abs(self.epochs - point).argmin()]) for point in grid)
 
     def due(self, epoch: int, part: str) -> list[int]:
@@ -178,6 +188,11 @@ class Plan:
                 "estimators: binning with edges 'run' needs to know beforehand which epochs are measured, which "
                 f"schedule '{self.config.schedule.kind}' does not say; use schedule 'log', or other edges"
             )
+        if self.follows and self.config.measure.sparse:
+            raise ConfigError(
+                f"measure.sparse: schedule '{self.config.schedule.kind}' follows what every estimator measures; leave "
+                "it out, or use schedule 'log'"
+            )
         self._check_memory()
         if self.record_bytes > MAX_RECORD_BYTES:
             amounts = f"{self.record_bytes / 2**30:.3g} GiB, above {MAX_RECORD_BYTES / 2**30:.0f} GiB"
@@ -208,6 +223,7 @@ class Plan:
 
     @property
     def record_bytes(self) -> int:
-        """Memory of what is measured: four numbers and flags of two variables, six figures of each layer."""
+        """Memory of the curves and of what is measured: numbers and flags of two variables, figures of each layer."""
         layer = (len(self.estimators) * 2 * (4 * 8 + 4) + 6 * 4) * len(self.parts)
-        return self.config.members * len(self.epochs) * len(self.layers) * layer
+        curves = 4 * self.last * (4 + 3 * len(self.layers))
+        return self.config.members * (len(self.epochs) * len(self.layers) * layer + curves)

@@ -54,8 +54,8 @@ class Pool:
         return self._executor.submit(worker.compute, task)
 
 
-Opener = Callable[[int, int], contextlib.AbstractContextManager[Pool]]
-"""Opens a pool for a number of threads that JAX computes with, and a number of groups."""
+Opener = Callable[[int], contextlib.AbstractContextManager[Pool]]
+"""Opens a pool for a number of threads that JAX computes with."""
 
 
 @contextlib.contextmanager
@@ -70,16 +70,16 @@ def prepared(where: Where) -> Iterator[Opener]:
     elif isinstance(where, bool) or not isinstance(where, int | str | Executor):
         raise ConfigError(f"executor is {where!r}; expected a number of workers, an address or an executor")
     elif isinstance(where, Executor):
-        yield lambda *_: contextlib.nullcontext(Pool(where, lambda: _workers_of(where)))
+        yield lambda _: contextlib.nullcontext(Pool(where, lambda: _workers_of(where)))
     elif isinstance(where, int):
         if not 1 <= where <= MAX_WORKERS:
             raise ConfigError(f"workers is {where}; expected 1 to {MAX_WORKERS} processes")
         _need_dask()
-        yield lambda *_: _local_cluster(where)  # those without a group measure for the others
+        yield lambda _: _local_cluster(where)
     else:
         _need_dask()
         with _connection(where) as pool:
-            yield lambda *_: contextlib.nullcontext(pool)
+            yield lambda _: contextlib.nullcontext(pool)
 
 
 def _workers_of(executor: Executor) -> int:
@@ -91,9 +91,9 @@ def _workers_of(executor: Executor) -> int:
 
 
 @contextlib.contextmanager
-def _threads(n_threads: int, n_groups: int) -> Iterator[Pool]:
-    """One thread a device of this process."""
-    count = min(worker.n_devices(n_threads), n_groups)
+def _threads(n_threads: int) -> Iterator[Pool]:
+    """One thread a device of this process; those without a group measure for the others."""
+    count = worker.n_devices(n_threads)
     executor = ThreadPoolExecutor(count, thread_name_prefix="infoplane")
     try:
         yield Pool(executor, lambda: count)

@@ -42,7 +42,7 @@ class Pursuit:
     def __init__(self, plan: Plan, ledgers: Sequence[GroupLedger]) -> None:
         schedule, dataset = plan.schedule, plan.dataset
         assert isinstance(schedule, DeltaExact | DeltaApprox)  # a fixed schedule needs no planner
-        last, entropies = plan.config.train.epochs, (dataset.input_entropy, dataset.label_entropy)
+        last, entropies = plan.last, (dataset.input_entropy, dataset.label_entropy)
         self.plan = plan
         self.planner: Planner = schedule.planner(last, entropies)
         self.followers = [Follower(ledger, self) for ledger in ledgers]
@@ -55,7 +55,7 @@ class Pursuit:
     def settled(self) -> int:
         """The last epoch up to which nothing more will be measured."""
         if self.planner.done:
-            return self.plan.config.train.epochs
+            return self.plan.last
         return min(epochs.start for epochs in self.planner.kept()) - 1
 
     def may_ask(self, epoch: int) -> bool:
@@ -71,7 +71,7 @@ class Pursuit:
         if not self._exact:
             return self.planner.frontier, self.planner.frontier, 1
         n_more = min(self._most - follower.n_held - _extra(follower.n_chunks), self._longest)
-        return self.plan.config.train.epochs, 0, max(n_more, 0)
+        return self.plan.last, 0, max(n_more, 0)
 
     def is_crowded(self, follower: "Follower") -> bool:
         """Whether one more state of a group would take room that two sections may need."""

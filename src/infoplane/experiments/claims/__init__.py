@@ -1,0 +1,52 @@
+"""Claims of papers, and what results say of them: confirmed, denied or not decided.
+
+Rules stand here before any result: each claim names its quantity and a bound, and the 95 % interval of the quantity
+over members decides. `docs/claims.md` explains how.
+"""
+
+from typing import Any
+
+from infoplane.errors import InputError
+from infoplane.experiments.claims import bound, gradients, phases, robustness, settings, view
+from infoplane.experiments.claims.base import (
+    CONFIRMED,
+    DENIED,
+    NOT_DECIDED,
+    Case,
+    Claim,
+    LackingError,
+    Sample,
+    Verdict,
+    answer,
+)
+
+__all__ = ["CLAIMS", "CONFIRMED", "DENIED", "NOT_DECIDED", "Case", "Claim", "Sample", "Verdict", "claims"]
+
+CLAIMS: dict[str, Claim] = {
+    claim.id: claim for module in (phases, gradients, settings, bound, robustness) for claim in module.CLAIMS
+}
+"""Every claim by its id."""
+
+
+def claims(ds: Any) -> list[Verdict]:
+    """Hold every claim against a result.
+
+    Args:
+        ds: a result, as `ip.run` and `ip.load` return it.
+
+    Returns:
+        One verdict for each claim and each case (layer, estimator, network) that the result can answer; one "not
+        decided: needs …" for each claim that it cannot.
+
+    Raises:
+        InputError: for what is no result.
+    """
+    if not hasattr(ds, "data_vars") or "information" not in ds:
+        raise InputError(f"ds is of type {type(ds).__name__}; expected a result, as from ip.load(folder)")
+    try:
+        run = view.of(ds)
+    except LackingError as lacking:
+        reason = f"needs {lacking}"
+        nothing = (float("nan"), float("nan"))
+        return [Verdict(claim, "", nothing[0], nothing, 0, NOT_DECIDED, reason) for claim in CLAIMS.values()]
+    return [verdict for claim in CLAIMS.values() for verdict in answer(claim, run)]

@@ -1,0 +1,99 @@
+"""From drift to diffusion: the gradients' signal and noise, and what they have to do with compression."""
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from infoplane.experiments.claims import view
+from infoplane.experiments.claims.base import Case, Claim, LackingError
+from infoplane.experiments.claims.phases import obstacle
+from infoplane.experiments.claims.view import NOTICEABLE, Part, Run
+
+NEEDS = "gradients over several mini-batches an epoch"
+FIGURE = "gradients"
+
+TENTH = 10
+"""The beginning and the end of training are a tenth of it each."""
+
+
+def _crossing(part: Part) -> view.Values:
+    """How far the ratio begins above 1 or ends below it, whichever is less, as a power of 2."""
+    steps, ratio = view.signal_to_noise(part)
+    logs = np.log2(np.maximum(ratio, np.finfo(float).tiny))
+    early, late = steps <= steps[-1] / TENTH, steps >= steps[-1] * (1 - 1 / TENTH)
+    if not early.any():
+        raise LackingError("gradients of the first tenth of the training")
+    return np.minimum(logs[:, early].max(axis=1), -np.median(logs[:, late], axis=1))
+
+
+def _transitions(activations: Sequence[str], run: Run) -> list[Case]:
+    return [
+        Case(part.named(*([] if part.labels else [part.activation])), (part.sample(_crossing(part)),))
+        for part in run.main(activations)
+    ]
+
+
+def _share_after(run: Run) -> list[Case]:
+    """Return how much of the compression of the last hidden layer comes after the transition."""
+
+    def case(part: Part, estimator: str, layer: str) -> Case:
+        bits, epochs = part.bits(layer, estimator), part.epochs(estimator)
+        at, lost = view.transition(part), view.own_compression(bits)
+        reached = np.array([np.interp(epoch, epochs, row) for epoch, row in zip(at, bits, strict=True)])
+        top = bits[np.arange(len(bits)), view.own_peak(bits)]
+        late = at >= view.turning(bits, epochs)  # a transition before the peak has all of the compression after it
+        share = np.where(late, (reached - bits[:, -1]) / np.where(lost > NOTICEABLE, lost, np.nan), 1.0)
+        share = np.where(np.isnan(at), 0.0, share)  # without a transition nothing comes after it
+        share = np.where((lost > NOTICEABLE) & np.isfinite(top), share, np.nan)
+        name = part.named(*([] if part.labels else [part.activation]), estimator, layer)
+        if not np.isfinite(share).any():
+            return Case(name, (part.sample(share),), f"needs members that lose more than {NOTICEABLE} bits; none does")
+        return Case(name, (part.sample(share),), obstacle(part, estimator, layer))
+
+    return view.each(run, case, ("binning", "kde"))
+
+
+def _claim(id_: str, sentence: str, source: str, activations: Sequence[str]) -> Claim:
+    return Claim(
+        id=id_,
+        sentence=sentence,
+        source=source,
+        quantity="log2 of the gradients' signal-to-noise ratio, all layers together: the largest in the first tenth of "
+        "the training, or minus the median of the last tenth, whichever is smaller; above 0 it crosses 1 downwards",
+        units="",
+        side="above",
+        bound=0.0,
+        needs=NEEDS,
+        figure=FIGURE,
+        measure=functools.partial(_transitions, activations),
+    )
+
+
+CLAIMS = (
+    _claim(
+        "gradient-transition-tanh",
+        "Gradients pass from drift (signal above noise) to diffusion (noise above signal).",
+        "Shwartz-Ziv & Tishby 2017, figure 4",
+        ("tanh",),
+    ),
+    _claim(
+        "gradient-transition-relu-linear",
+        "The same transition of the gradients comes in ReLU and linear networks, which need not compress.",
+        "Saxe et al. 2018, appendix on gradients",
+        ("relu", "linear"),
+    ),
+    Claim(
+        id="transition-before-compression",
+        sentence="Most of the compression comes after the gradients' transition to diffusion.",
+        source="Shwartz-Ziv & Tishby 2017, figures 3 and 4",
+        quantity="share of what the last hidden layer of each compressing member loses that it loses after its "
+        "transition; 0 for one without a transition",
+        units="of the compression",
+        side="above",
+        bound=0.5,
+        needs=NEEDS,
+        figure=FIGURE,
+        measure=_share_after,
+    ),
+)

@@ -1,0 +1,199 @@
+"""Fitting, then compression: the two phases, layer by layer, by bins and with Gaussian noise."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from infoplane.estimators.base import SATURATION_MARGIN
+from infoplane.experiments.claims import view
+from infoplane.experiments.claims.base import Case, Claim, LackingError
+from infoplane.experiments.claims.view import NOTICEABLE, Part, Run
+from infoplane.results import mean_known
+
+PAPER = "Shwartz-Ziv & Tishby 2017"
+KINDS = ("binning", "kde")
+LONG_ENOUGH = 2000
+"""Epochs that a run must have before a phase of fewer than 1000 means anything."""
+
+
+def _last_hidden(measure: Callable[[Part, str, str], view.Values], run: Run) -> list[Case]:
+    """Return a case for the last hidden layer of each main network by bins and by the kernel estimate."""
+
+    def case(part: Part, estimator: str, layer: str) -> Case:
+        sample = part.sample(measure(part, estimator, layer))
+        return Case(part.named(*_activation(run, part), estimator, layer), (sample,), obstacle(part, estimator, layer))
+
+    return view.each(run, case, KINDS)
+
+
+def _activation(run: Run, part: Part) -> list[str]:
+    """Return the activation where the sweep's values do not say it already."""
+    return [part.activation] if part.activation and not part.labels else []
+
+
+def obstacle(part: Part, estimator: str, layer: str) -> str:
+    """Say why the numbers of a layer cannot decide: clipped values, or a layer that stays at H(X)."""
+    if part.is_clipped(layer, estimator):
+        return "needs bins that hold the activations: values beyond them are clipped, which looks like compression"
+    means, cap = mean_known(part.bits(layer, estimator)), part.attribute("input_entropy")
+    known = means[np.isfinite(means)]
+    if len(known) and known.min() > cap - SATURATION_MARGIN:
+        return f"needs a coarser measure: never below {known.min():.4f} of H(X) = {cap:.4f}, which says N, not the net"
+    return ""
+
+
+def _label_gain(part: Part, estimator: str, layer: str) -> view.Values:
+    label = part.bits(layer, estimator, "label")
+    return label[:, view.peak(part.bits(layer, estimator))] - label[:, 0]
+
+
+def _turning(part: Part, estimator: str, layer: str) -> view.Values:
+    epochs = part.epochs(estimator)
+    if epochs[-1] < LONG_ENOUGH:
+        raise LackingError(f"at least {LONG_ENOUGH} epochs of training; this run has {epochs[-1]}")
+    return view.turning(part.bits(layer, estimator), epochs)
+
+
+def _share_after_peak(part: Part, estimator: str, layer: str) -> view.Values:
+    bits, epochs = part.bits(layer, estimator), part.epochs(estimator)
+    after = 1 - view.turning(bits, epochs) / epochs[-1]
+    lost = view.own_compression(bits)
+    return np.where(np.isnan(lost), np.nan, np.where(lost > NOTICEABLE, after, 0.0))
+
+
+def _below_start(part: Part, estimator: str, layer: str) -> view.Values:
+    bits = part.bits(layer, estimator)
+    return bits[:, 0] - bits[:, -1]
+
+
+def _label_kept(part: Part, estimator: str, layer: str) -> view.Values:
+    bits, label = part.bits(layer, estimator), part.bits(layer, estimator, "label")
+    return label[:, -1] - label[:, view.peak(bits)]
+
+
+def _widest_gap(run: Run) -> list[Case]:
+    """Return how far the first layer ever falls below H(X)."""
+
+    def case(part: Part, estimator: str, _: str) -> Case:
+        bits = part.bits(part.layers[0], estimator)
+        gap = part.attribute("input_entropy") - bits.min(axis=1)
+        return Case(part.named(*_activation(run, part), estimator, part.layers[0]), (part.sample(gap),))
+
+    return view.each(run, case, KINDS[:1])
+
+
+def _compression(kind: str, activations: Sequence[str], run: Run) -> list[Case]:
+    """Return a case for every layer of the networks with some activations."""
+    cases = []
+    for part in run.main(activations):
+        for estimator in part.estimators(kind)[:1]:
+            cases += [_layer_compression(run, part, estimator, layer) for layer in part.layers]
+    if not cases:
+        raise LackingError(f"the estimator {kind}")
+    return cases
+
+
+def _layer_compression(run: Run, part: Part, estimator: str, layer: str) -> Case:
+    lost = view.compression(part.bits(layer, estimator))
+    name = part.named(*_activation(run, part), estimator, layer)
+    return Case(name, (part.sample(lost),), obstacle(part, estimator, layer))
+
+
+def _compresses(id_: str, kind: str, activation: str, source: str) -> Claim:
+    measured = "by bins" if kind == "binning" else "with Gaussian noise (upper bound)"
+    return Claim(
+        id=id_,
+        sentence=f"Layers of {activation} networks compress: they lose information on the input, {measured}.",
+        source=source,
+        quantity="I(X;T) of a layer at the epoch of the largest mean, minus at the end",
+        units="bits",
+        side="above",
+        bound=NOTICEABLE,
+        needs=f"networks with {activation} measured by {kind}",
+        figure="information",
+        measure=functools.partial(_compression, kind, (activation,)),
+    )
+
+
+CLAIMS = (
+    Claim(
+        id="fitting",
+        sentence="Training begins with a fitting phase, in which layers gain information on the label.",
+        source=f"{PAPER}, figures 2 and 3",
+        quantity="I(T;Y) of the last hidden layer at the epoch of its largest mean I(X;T), minus at the start",
+        units="bits",
+        side="above",
+        bound=NOTICEABLE,
+        needs="labels",
+        figure="plane",
+        measure=functools.partial(_last_hidden, _label_gain),
+    ),
+    Claim(
+        id="fitting-is-short",
+        sentence="The fitting phase is short: it ends before epoch 1000.",
+        source=f"{PAPER}, figures 2 and 3",
+        quantity="epoch of the largest I(X;T) of each member's last hidden layer",
+        units="epochs",
+        side="below",
+        bound=1000.0,
+        needs="training of 2000 epochs",
+        figure="information",
+        measure=functools.partial(_last_hidden, _turning),
+    ),
+    _compresses("compression-tanh-bins", "binning", "tanh", f"{PAPER}, figures 2 and 3; Saxe et al. 2018, figure 1"),
+    _compresses("compression-tanh-kde", "kde", "tanh", f"{PAPER}, figures 2 and 3; Saxe et al. 2018, appendix"),
+    _compresses(
+        "compression-relu-bins", "binning", "relu", f"{PAPER}, discussion; denied by Saxe et al. 2018, figure 1"
+    ),
+    _compresses("compression-relu-kde", "kde", "relu", f"{PAPER}, discussion; denied by Saxe et al. 2018, appendix"),
+    Claim(
+        id="mostly-compression",
+        sentence="Most of the training is spent on compression.",
+        source=f"{PAPER}, section 3 and figure 3",
+        quantity="share of all epochs after the largest I(X;T) of each member's last hidden layer; 0 where it "
+        f"then loses less than {NOTICEABLE} bits",
+        units="of all epochs",
+        side="above",
+        bound=0.5,
+        needs="training of more than one epoch",
+        figure="information",
+        measure=functools.partial(_last_hidden, _share_after_peak),
+    ),
+    Claim(
+        id="below-random-weights",
+        sentence="In the end the last hidden layer knows less of the input than with random weights.",
+        source=f"baseline of {PAPER}, figure 2",
+        quantity="I(X;T) of the last hidden layer at initialisation, minus at the end",
+        units="bits",
+        side="above",
+        bound=NOTICEABLE,
+        needs="epoch 0 and the end",
+        figure="snapshots",
+        measure=functools.partial(_last_hidden, _below_start),
+    ),
+    Claim(
+        id="label-is-kept",
+        sentence="While it compresses, the last hidden layer loses no information on the label.",
+        source=f"{PAPER}, figure 3 (85 % of the data)",
+        quantity="I(T;Y) of the last hidden layer at the end, minus at the epoch of its largest mean I(X;T)",
+        units="bits",
+        side="above",
+        bound=0.0,
+        needs="labels",
+        figure="plane",
+        measure=functools.partial(_last_hidden, _label_kept),
+    ),
+    Claim(
+        id="widest-layer-stays",
+        sentence="The widest hidden layer stays at H(X) throughout: it loses nothing.",
+        source="Saxe et al. 2018, section 2: an injective layer keeps H(X)",
+        quantity="H(X) minus the smallest I(X;T) of the first hidden layer at any epoch",
+        units="bits",
+        side="below",
+        bound=NOTICEABLE,
+        needs="bins",
+        figure="information",
+        measure=_widest_gap,
+    ),
+)

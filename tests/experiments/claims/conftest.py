@@ -1,0 +1,134 @@
+"""Results made up so that the answer to each claim is known."""
+
+import numpy as np
+import pytest
+
+from infoplane import results
+from infoplane.runs.combine import combine
+from infoplane.runs.config import override, parse
+from infoplane.runs.job import Job
+
+EPOCHS = np.array([0, 10, 100, 1000, 4000, 8000])
+MEMBERS = 6
+CAP = 12.0
+H_Y = 1.0
+
+RISE_AND_FALL = [5.0, 7.0, 6.5, 5.0, 4.0, 3.0]
+"""A layer's I(X;T) at EPOCHS: fitting to epoch 10, then compression by 4 bits."""
+
+LEARNING = [0.1, 0.5, 0.8, 0.95, 0.99, 0.99]
+"""A layer's I(T;Y)."""
+
+BASE = {
+    "members": MEMBERS,
+    "model": {"hidden": [10, 3]},
+    "train": {"epochs": int(EPOCHS[-1])},
+    "estimators": ["binning", "kde"],
+}
+
+
+def spread(values, scale=0.01, members=MEMBERS):
+    """The same numbers for every member, but for a hundredth of a bit or so."""
+    values = np.asarray(values, float)
+    jitter = np.random.default_rng(0).standard_normal((members, *values.shape))
+    return values + scale * jitter
+
+
+def layered(hidden, *, last_hidden, output, first):
+    """Paths of each layer: the first is at the cap, those between lie between."""
+    n = len(hidden)
+    return [first] * (n > 1) + [np.add(last_hidden, 1.0)] * max(0, n - 2) + [last_hidden, output]
+
+
+@pytest.fixture(scope="session")
+def network():
+    """Return a function that makes the result of one network."""
+
+    def make(
+        i_xt=RISE_AND_FALL,
+        i_ty=LEARNING,
+        *,
+        first=(12.0, 12.0, 12.0, 12.0, 12.0, 12.0),
+        output=(2.0, 4.0, 3.0, 2.0, 1.5, 1.0),
+        output_label=None,
+        estimators=None,
+        held_out=None,
+        signal_to_noise=(100.0, 0.01),
+        accuracy=(0.5, 0.95),
+        rows=1.0,
+        flags=(),
+        clipped=False,
+        members=MEMBERS,
+        changes=None,
+        **config,
+    ):
+        """Return a result; ``estimators`` gives the last hidden layer's I(X;T) by each, others as ``i_xt``."""
+        configured = parse(override(override(BASE, config), (changes or {}) | {"members": members, "name": "made-up"}))
+        hidden = configured.model.hidden
+        layers = [*(f"hidden{n}" for n, _ in enumerate(hidden, start=1)), "output"]
+        names = list(configured.build_estimators())
+
+        def information(paths, label):
+            by_estimator = []
+            for name in names:
+                path = (estimators or {}).get(name, paths)
+                inputs = layered(hidden, last_hidden=path, output=output, first=first)
+                least = np.minimum(label, 0.9) if output_label is None else output_label
+                labels = layered(hidden, last_hidden=label, output=least, first=np.full(6, H_Y))
+                by_estimator.append(np.stack([np.stack(inputs, axis=-1), np.stack(labels, axis=-1)], axis=-1))
+            made = np.moveaxis(spread(np.stack(by_estimator), members=members), 0, 1)
+            return np.minimum(made, [CAP, H_Y])
+
+        steps = np.arange(EPOCHS[-1] + 1)
+        ratio = np.geomspace(*signal_to_noise, len(steps)) if np.isfinite(signal_to_noise).all() else steps * np.nan
+        curve = np.interp(np.log1p(steps), np.log1p([0, 2000]), accuracy)
+        by_layer = (members, len(steps), len(layers))
+        codes = np.zeros((len(names), members, len(EPOCHS), len(layers), 2), np.int32)
+        codes[...] = results.encode_flags(["clipped"] * clipped)
+        variables = {
+            "information": (results.INFORMATION_DIMS, information(i_xt, i_ty)),
+            "flags": (results.INFORMATION_DIMS, codes),
+            "distinct_rows": (results.LAYER_DIMS, np.full((members, len(EPOCHS), len(layers)), 4096.0 * rows)),
+            "accuracy": (results.CURVE_DIMS, np.broadcast_to(curve, (2, members, len(steps))).copy()),
+            "gradient_mean": (results.NORM_DIMS, np.broadcast_to(ratio[:, None], by_layer).copy()),
+            "gradient_std": (results.NORM_DIMS, np.where(np.isfinite(ratio), 1.0, np.nan)[:, None] * np.ones(by_layer)),
+            "member_flags": (("member",), np.array([*flags, *[0] * (members - len(flags))], np.int32)),
+        }
+        attributes = {
+            "title": "made-up", "config": configured.canonical(), "failed": "[]",
+            "input_entropy": CAP, "label_entropy": H_Y, "label_information": H_Y, "n_samples": 4096, "n_distinct": 4096,
+        }  # fmt: skip
+        if held_out is not None:
+            variables |= {
+                f"{results.HELD_OUT}information": (results.INFORMATION_DIMS, information(*held_out)),
+                f"{results.HELD_OUT}flags": (results.INFORMATION_DIMS, codes),
+                f"{results.HELD_OUT}distinct_rows": variables["distinct_rows"],
+            }
+            attributes |= {results.HELD_OUT + key: attributes[key] for key in ("input_entropy", "label_entropy")}
+        coords = {
+            "estimator": names,
+            "member": np.arange(members),
+            "epoch": EPOCHS,
+            "layer": layers,
+            "variable": list(results.VARIABLES),
+            "split": list(results.SPLITS),
+            "step": steps,
+        }
+        ds = results.new(coords, variables, attributes)
+        return ds.assign_coords(quantity=("estimator", ["Shannon"] * len(names)))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sweep(network):
+    """Return a function that makes the result of several networks that differ in one key."""
+
+    def make(key, made, **shared):
+        """``made`` holds what differs by the value of the key; lists go as tuples."""
+        plain = {value: list(value) if isinstance(value, tuple) else value for value in made}
+        parts = [network(**shared, **options, changes={key: plain[value]}) for value, options in made.items()]
+        job = Job(parse(override(BASE, {"sweep": {key: list(plain.values())}, "name": "made-up"})))
+        return combine(parts, job)
+
+    return make
