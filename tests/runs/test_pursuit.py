@@ -315,3 +315,16 @@ def test_a_sweep_follows_what_is_measured_in_each_of_its_combinations(tmp_path):
     part = ds.sel(activation="relu").dropna("epoch", how="all", subset=["information"])
     assert part["epoch"].values.tolist() == alone["epoch"].values.tolist()
     assert np.array_equal(part["information"].values, alone["information"].values)
+
+
+def test_estimators_that_are_measured_at_fewer_epochs_are_left_out(every, tmp_path):
+    ds = engine.run(keys(EXACT, **{"measure.sparse": ["kde"]}), tmp_path / "run")
+    assert ds["estimator"].values.tolist() == ["binning"]
+    assert ds["information"].equals(every["information"].sel(epoch=ds["epoch"], estimator=["binning"]))
+    with pytest.raises(ConfigError, match=r"measure\.sparse names every estimator"):
+        engine.run(keys(EXACT, **{"measure.sparse": ["kde", "binning"]}), tmp_path / "other")
+
+
+def test_parts_of_the_inputs_are_measured_too(tmp_path):
+    ds = engine.run(keys(EXACT, **{"measure.parts": ["all", "test"]}), tmp_path / "run")
+    assert not ds["held_out_information"].isnull().any()

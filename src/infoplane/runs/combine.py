@@ -25,16 +25,24 @@ def combine(parts: "list[xr.Dataset]", job: Job) -> "xr.Dataset":
     axes = axis_labels(job.config)
     shape = tuple(len(labels) for labels in axes.values())
     coords = {dim: _union([part[dim].values for part in parts]) for dim in map(str, parts[0].sizes)}
-    filled = [part.reindex(coords, fill_value=dict.fromkeys(_FLAGS, 0)) for part in parts]
     variables = {}
     for name in dict.fromkeys(str(name) for part in parts for name in part.data_vars):
-        like = next(part[name] for part in filled if name in part)
-        missing = np.zeros(like.shape, np.int32) if name in _FLAGS else np.full(like.shape, np.nan)
-        stacked = np.stack([part[name].values if name in part else missing for part in filled])
-        variables[name] = ((*axes, *map(str, like.dims)), stacked.reshape(*shape, *like.shape))
+        like = next(part[name] for part in parts if name in part)
+        sizes = tuple(len(coords[str(dim)]) for dim in like.dims)
+        stacked = np.full((len(parts), *sizes), 0 if name in _FLAGS else np.nan, like.dtype)
+        for place, part in zip(stacked, parts, strict=True):
+            if name in part:
+                place[np.ix_(*(_places(part[dim].values, coords[str(dim)]) for dim in like.dims))] = part[name].values
+        variables[name] = ((*axes, *map(str, like.dims)), stacked.reshape(*shape, *sizes))
     ds = results.new(dict(axes) | coords, variables, _attributes(parts, job))
     quantities = {str(one["estimator"].item()): str(one.item()) for part in parts for one in part["quantity"]}
     return ds.assign_coords(quantity=("estimator", [quantities[str(name)] for name in ds["estimator"].values]))
+
+
+def _places(labels: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return where each label stands among all of them."""
+    order = np.argsort(among, kind="stable")
+    return order[np.searchsorted(among, labels, sorter=order)]
 
 
 def _union(values: list[np.ndarray]) -> np.ndarray:

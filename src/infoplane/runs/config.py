@@ -238,8 +238,18 @@ class Config(_Section):
         return [name for name in dict.fromkeys(_name(spec) for spec in self.estimators) if name in sparse]
 
     def build_estimators(self) -> dict[str, LayerEstimator]:
-        """Return the estimators by the name they carry in the result, without those that are left out."""
-        return build_all([spec for spec in self.estimators if _name(spec) not in self.left_out])
+        """Return the estimators by the name they carry in the result, without those that are left out.
+
+        Raises:
+            InputError: for an unknown name or parameter, and when all are left out.
+        """
+        chosen = [spec for spec in self.estimators if _name(spec) not in self.left_out]
+        if not chosen:
+            raise InputError(
+                f"measure.sparse names every estimator, and schedule '{self.schedule.kind}' follows the others only; "
+                "leave it out, or use schedule 'log'"
+            )
+        return build_all(chosen)
 
     def tree(self) -> dict[str, Any]:
         """Return the configuration as nested keys that `override` and `parse` take."""

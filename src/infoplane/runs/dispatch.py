@@ -101,11 +101,19 @@ class Dispatch:
                 for future in done:
                     self._settle(future)
             self._drain(keep=True)
-            for course in self._begun:
-                self._store_complete(course, flush=True)
+            self._flush()
+        except WorkersLostError:
+            self._drain(keep=False)
+            self._flush()
+            raise
         except BaseException:
             self._drain(keep=False)
             raise
+
+    def _flush(self) -> None:
+        """Store all that is settled, however little it is."""
+        for one in [one for course in self._begun for one in course.together]:
+            self._store_complete(one, flush=True)
 
     @property
     def _is_left(self) -> bool:

@@ -131,7 +131,7 @@ class Plan:
         """Epochs at which the estimators in ``measure.sparse`` are measured: those nearest to a logarithmic grid."""
         if not self.config.measure.sparse:
             return frozenset()
-        grid = [0.0, *np.geomspace(1, self.last, self.config.measure.points - 1)]
+        grid = [0.0, *np.geomspace(self.last, 1, self.config.measure.points - 1)]
         return frozenset(int(self.epochs[np.abs(self.epochs - point).argmin()]) for point in grid)
 
     def due(self, epoch: int, part: str) -> list[int]:
@@ -187,11 +187,6 @@ class Plan:
             raise ConfigError(
                 "estimators: binning with edges 'run' needs to know beforehand which epochs are measured, which "
                 f"schedule '{self.config.schedule.kind}' does not say; use schedule 'log', or other edges"
-            )
-        if self.follows and self.config.measure.sparse:
-            raise ConfigError(
-                f"measure.sparse: schedule '{self.config.schedule.kind}' follows what every estimator measures; leave "
-                "it out, or use schedule 'log'"
             )
         self._check_memory()
         if self.record_bytes > MAX_RECORD_BYTES:
