@@ -85,18 +85,12 @@ def test_bounds_are_called_bounds():
     assert estimate_lines(shuffled, 50)[1] == "50 shuffles of y: 0.0100 ± 0.0020 bits, p = 0.04"
 
 
-@pytest.mark.parametrize(
-    ("y", "words", "fits", "does_not"),
-    [("y", "x and y are continuous", "ksg1", "ross"), ("label", "one of x and y is discrete", "ross", "ksg1")],
-)
-def test_without_an_estimator_those_that_fit_are_named(saved, y, words, fits, does_not):
+@pytest.mark.parametrize(("y", "words"), [("y", "the Gaussian copula"), ("label", "neighbours in all coordinates")])
+def test_without_an_estimator_auto_chooses_and_says_why(saved, y, words):
     code, out, err = infoplane("estimate", "--x", saved["x"], "--y", saved[y])
-    assert (code, out) == (2, "")
-    assert words in err
-    names = err.strip().partition("one of ")[2] if y == "y" else err.strip().rpartition("one of ")[2]
-    assert fits in names.split(", ")
-    assert does_not not in names.split(", ")
-    assert len(err.splitlines()) == 1
+    assert (code, err) == (0, "")
+    assert re.search(r"^I\(X;Y\) = \d\.\d{4} bits by auto$", out, re.MULTILINE)
+    assert re.search(rf"^reason: {words}", out, re.MULTILINE)
 
 
 def test_a_label_is_measured_with_an_estimator_for_labels(saved):

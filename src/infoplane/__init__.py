@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from infoplane.estimators.flags import explain
     from infoplane.estimators.mutual import mutual_information
     from infoplane.experiments import resume, run
+    from infoplane.experiments.claims import claims
     from infoplane.experiments.own import plane
     from infoplane.plots import plane as plot_plane
     from infoplane.record import Recorder, load
     from infoplane.record.checkpoints import measure_checkpoints
+    from infoplane.truth.bottleneck import ib_curve
 
 __all__ = [
     "ConfigError",
@@ -31,9 +33,11 @@ __all__ = [
     "LayerInformation",
     "Recorder",
     "StoreError",
+    "claims",
     "datasets",
     "entropy",
     "explain",
+    "ib_curve",
     "layer_information",
     "list_estimators",
     "load",
@@ -49,8 +53,10 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "Estimate": "infoplane.estimators",
     "LayerInformation": "infoplane.estimators",
     "Recorder": "infoplane.record",
+    "claims": "infoplane.experiments.claims",
     "entropy": "infoplane.estimators",
     "explain": "infoplane.estimators.flags",
+    "ib_curve": "infoplane.truth.bottleneck",
     "layer_information": "infoplane.estimators",
     "list_estimators": "infoplane.estimators",
     "load": "infoplane.record",

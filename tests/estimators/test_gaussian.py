@@ -334,3 +334,13 @@ def test_many_shuffles_give_what_each_gives(estimator, labelled, data):
     if labelled:
         alone = [estimator.between(y, x.take(order)).bits for order in orders]
         assert estimator.between_shuffled(y, x, orders) == pytest.approx(alone, abs=1e-10)
+
+
+@pytest.mark.parametrize("dims", [1, 3])
+def test_two_samples_say_nothing(dims):
+    """A line fits them exactly, and shrinkage has no scatter to judge by."""
+    x, y = np.random.default_rng(0).standard_normal((2, 2, dims))
+    estimate = Gaussian()(x, y)
+    assert math.isnan(estimate.bits)
+    assert estimate.flags == {"high-dimension"}
+    assert "nothing can be said" in estimate.reason

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from infoplane.estimators import _neighbors_sweep
+from infoplane.estimators import _neighbors_search, _neighbors_sweep
 from infoplane.estimators._neighbors_labels import list_length_of_labels
 from infoplane.estimators._neighbors_near import count_within, near_samples
 from infoplane.estimators._neighbors_permuted import find_permuted, list_length
@@ -135,6 +135,13 @@ def test_neighbours_of_a_labelled_sample_have_its_label(back_end, k):
     found = find([spaces], Task(k), back_end=back_end)[0]
     distances, within, radii, counts = plain(spaces, Task(k))
     agree(found, (distances, within, radii, (counts[0], spaces[1].others)))
+
+
+def test_a_tree_asked_in_blocks_gives_the_same(monkeypatch):
+    spaces = clouds("one line", "max")
+    whole = find([spaces], TASKS["many"], back_end="tree")[0]
+    monkeypatch.setattr(_neighbors_search, "_ASKED", 42 * 10)
+    agree(find([spaces], TASKS["many"], back_end="tree")[0], whole)
 
 
 def test_labels_may_stand_first_and_points_have_several_coordinates():

@@ -4,7 +4,7 @@ import threading
 
 from threadpoolctl import threadpool_info
 
-from infoplane.estimators._neighbors_threads import in_blocks, on_all_cores, one_blas_thread
+from infoplane.estimators._neighbors_threads import along_lines, in_blocks, on_all_cores, one_blas_thread
 
 
 def blas_threads():
@@ -14,6 +14,11 @@ def blas_threads():
 
 def test_results_come_in_the_order_of_the_items():
     assert on_all_cores(lambda item: item**2, range(7)) == [0, 1, 4, 9, 16, 25, 36]
+
+
+def test_short_steps_are_done_in_the_calling_thread():
+    assert set(along_lines(lambda _: threading.get_ident(), range(3), n=10_000)) == {threading.get_ident()}
+    assert threading.get_ident() not in along_lines(lambda _: threading.get_ident(), range(3), n=1_000_000)
 
 
 def test_blocks_hold_each_row_once(monkeypatch):

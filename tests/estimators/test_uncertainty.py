@@ -19,7 +19,7 @@ from infoplane.estimators.sliced import Sliced
 from infoplane.estimators.uncertainty import (
     _ORDERS_BYTES,
     Spread,
-    _shuffled_order,
+    _shuffled_orders,
     _spread,
     entropy_with_uncertainty,
     extrapolate,
@@ -190,8 +190,7 @@ def test_null_is_the_estimate_on_shuffled_data():
     x, y = normal_pair(200)
     found = measured(Gaussian(), x, y, null=50).null
     by_hand = []
-    for index in range(50):
-        order = _shuffled_order(200, 0, index)
+    for order in _shuffled_orders(200, 0, range(50)):
         by_hand.append(Gaussian()(x, y[order]).bits)
     assert found.mean == pytest.approx(np.mean(by_hand), abs=1e-12)
     assert found.sd == pytest.approx(np.std(by_hand, ddof=1), abs=1e-12)
@@ -200,7 +199,7 @@ def test_null_is_the_estimate_on_shuffled_data():
 
 def test_orders_hold_each_row_once_and_each_place_is_equally_likely():
     """4000 orders of 7 rows: 49 cells of 571, 36 of them free."""
-    orders = np.stack([_shuffled_order(7, 0, index) for index in range(4000)])
+    orders = _shuffled_orders(7, 0, range(4000))
     assert (np.sort(orders, axis=1) == np.arange(7)).all()
     counts = np.stack([np.bincount(column, minlength=7) for column in orders.T])
     assert stats.chi2.sf(((counts - 4000 / 7) ** 2 / (4000 / 7)).sum(), 36) > 0.001

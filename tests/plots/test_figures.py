@@ -8,9 +8,17 @@ import matplotlib
 import numpy as np
 import pytest
 
-from infoplane import plots
+from infoplane import plots, results
 from infoplane.errors import StoreError
 from infoplane.plots import FIGURES
+
+
+def with_gradients(ds):
+    """What runs record beside the rest: noise that takes over from the signal."""
+    falling = np.broadcast_to(np.exp(-ds["step"].values / 10)[:, None], ds["weight_norm"].shape)
+    return ds.assign(
+        gradient_mean=(results.NORM_DIMS, falling.copy()), gradient_std=(results.NORM_DIMS, 0.1 + 0 * falling)
+    )
 
 
 def with_gaps(ds):
@@ -39,22 +47,24 @@ RESULTS = {
 
 
 def test_table_holds_the_figures():
-    assert set(FIGURES) == {"plane", "planes", "snapshots", "information", "training"}
+    shown = {"plane", "planes", "snapshots", "information", "training", "gradients", "compression", "variants"}
+    assert set(FIGURES) == shown | {"bound", "rows", "ranks"}
 
 
 @pytest.mark.parametrize("kind", RESULTS)
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_every_result(make_result, tmp_path, name, kind):
-    (png, pdf) = plots.save(FIGURES[name](RESULTS[kind](make_result)), tmp_path / name)
+    (png, pdf) = plots.save(FIGURES[name](with_gradients(RESULTS[kind](make_result))), tmp_path / name)
     assert png.read_bytes().startswith(b"\x89PNG")
     assert pdf.read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_drawing_leaves_the_result_as_it_was(result, name):
-    before = result.copy(deep=True)
-    FIGURES[name](result)
-    assert result.identical(before)
+    whole = with_gradients(result)
+    before = whole.copy(deep=True)
+    FIGURES[name](whole)
+    assert whole.identical(before)
 
 
 def test_save_writes_both_files_and_nothing_else(result, tmp_path):
@@ -90,7 +100,7 @@ def test_save_into_a_missing_folder_is_refused(result, tmp_path):
 def test_nothing_global_changes(result, tmp_path):
     before = dict(matplotlib.rcParams)
     for name, draw in FIGURES.items():
-        plots.save(draw(result), tmp_path / name)
+        plots.save(draw(with_gradients(result)), tmp_path / name)
     assert dict(matplotlib.rcParams) == before
 
 

@@ -2,9 +2,12 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
+
+from infoplane.estimators.pair import Order
 
 Columns = Float[np.ndarray, "sample dim"]
 Factor = Float[np.ndarray, "row dim"]
@@ -133,10 +136,18 @@ def orthonormal(scaled: Standardised) -> Columns:
     return np.asarray(np.linalg.qr(scaled.columns @ span.transform)[0])
 
 
-def shared(x: Columns, y: Float[np.ndarray, "sample dim_y"]) -> float:
-    """−½ Σ ln(1 − ρ²) of two orthonormal bases, in nats; NaN where a ρ is too near 1 for this way to see it."""
-    correlations = np.linalg.svd(x.T @ y, compute_uv=False)
-    return math.nan if correlations[0] > _NEAR_1 else -0.5 * float(np.log1p(-(correlations**2)).sum())
+def shared_shuffled(x: Columns, y: Float[np.ndarray, "sample dim_y"], orders: Sequence[Order]) -> list[float]:
+    """−½ Σ ln(1 − ρ²) of two orthonormal bases in nats, with the rows of y in each of several orders.
+
+    NaN where a ρ is too near 1 for this way to see it.
+    """
+    lines = np.ascontiguousarray(y.T)
+    products = np.stack([lines.take(order, axis=1) @ x for order in orders])
+    correlations = np.linalg.svd(products, compute_uv=False)
+    nats = -0.5 * np.log1p(-(np.minimum(correlations, _NEAR_1) ** 2)).sum(axis=1)
+    return [
+        math.nan if largest > _NEAR_1 else float(own) for own, largest in zip(nats, correlations[:, 0], strict=True)
+    ]
 
 
 def between_classes(columns: Columns, codes: Int[np.ndarray, " sample"], counts: Int[np.ndarray, " label"]) -> float:

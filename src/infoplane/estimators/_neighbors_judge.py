@@ -20,6 +20,9 @@ CEILING_SHARE = 0.7
 """Share of the largest possible value above which ``ceiling`` is raised: on strongly dependent data the estimate
 stops growing at about three quarters of it."""
 
+_ENTRIES = 1 << 21
+"""Distances looked at together."""
+
 FILLED = 4.0
 """``high-dimension`` is raised where N < k·4^d with d the intrinsic dimension: then the k neighbours lie in a ball
 that spans more than a quarter of the data in every direction, and the density is not constant within it."""
@@ -38,10 +41,12 @@ def intrinsic_dimension(distances: Float[np.ndarray, "sample k"]) -> float:
     1/d = mean of ln(r_k/r_j) over samples and j < k (Levina and Bickel 2004, pooled over samples as MacKay and
     Ghahramani 2005 propose). Samples with copies, or with fewer than k neighbours, do not take part.
     """
-    whole = distances[(distances[:, 0] > 0) & np.isfinite(distances[:, -1])]
+    whole = np.flatnonzero((distances[:, 0] > 0) & np.isfinite(distances[:, -1]))
     if distances.shape[1] < 2 or not len(whole):
         return math.nan
-    mean = float(np.log(whole[:, -1:] / whole[:, :-1]).mean())
+    blocks = np.array_split(whole, math.ceil(len(whole) * distances.shape[1] / _ENTRIES))
+    totals = [float(np.log(distances[rows, -1:] / distances[rows, :-1]).sum()) for rows in blocks]
+    mean = math.fsum(totals) / (len(whole) * (distances.shape[1] - 1))
     return 1 / mean if mean > 0 else math.inf
 
 

@@ -16,6 +16,9 @@ Spaces = tuple[AnySpace, ...]
 _TREE_DIMS = 10
 """Coordinates up to which a tree may be quicker than going through all pairs, given enough samples."""
 
+_ASKED = 1 << 21
+"""Neighbours that a tree is asked for at a time, over all samples: bounds the memory of many neighbours."""
+
 _TREE_SAMPLES = 1500
 """Samples for each coordinate from which it is: measured on Gaussian data with 4, 6 and 10 coordinates."""
 
@@ -128,13 +131,31 @@ def _query(
     continuous = [space for space in spaces if isinstance(space, Space)]
     points = np.hstack([space.unit_points[own] for space in continuous])
     euclidean = len(continuous) == 1 and continuous[0].norm == "euclidean"
-    k = min(task.k, len(own) - 1)
-    asked = min(k + 2, len(own))  # itself, k others and the next
+    asked = min(task.k + 2, len(own))  # itself, k others and the next
     tree = KDTree(points, leafsize=16, balanced_tree=False, compact_nodes=False)
-    places = tree.query(points, asked, p=2.0 if euclidean else np.inf, workers=workers or n_threads())[1]
-    each = [space.distance_to(own, own[places]) for space in continuous]
+    undecided = np.zeros(len(own), bool)
+    size = max(1, _ASKED // asked)
+    for rows in (np.arange(start, min(start + size, len(own))) for start in range(0, len(own), size)):
+        norm = 2.0 if euclidean else np.inf
+        places = np.asarray(tree.query(points[rows], asked, p=norm, workers=workers or n_threads())[1])
+        undecided[rows] = _write_queried(spaces, own, rows, places, task, found)
+    return undecided
+
+
+def _write_queried(
+    spaces: Spaces,
+    own: Int[np.ndarray, " member"],
+    rows: Int[np.ndarray, " row"],
+    places: Int[np.ndarray, "row near"],
+    task: Task,
+    found: Found,
+) -> Bool[np.ndarray, " row"]:
+    """Write down what a tree of the samples ``own`` gave for some of its places; return where ties leave it open."""
+    into, k = own[rows], min(task.k, len(own) - 1)
+    continuous = [space for space in spaces if isinstance(space, Space)]
+    each = [space.distance_to(into, own[places]) for space in continuous]
     joint = each[0].copy() if len(each) == 1 else np.maximum(*each)
-    itself = places == np.arange(len(own))[:, None]
+    itself = places == rows[:, None]
     itself[~itself.any(axis=1), 0] = True  # among more copies than were asked for: any of them
     joint[itself] = -1.0
     unsorted = np.flatnonzero((joint[:, 1:] < joint[:, :-1]).any(axis=1))
@@ -142,16 +163,17 @@ def _query(
     for distances in (joint, *each):
         distances[unsorted] = np.take_along_axis(distances[unsorted], order, axis=1)
     joint = joint[:, 1:]
-    found.distances[own, :k] = joint[:, :k]
-    found.within[own] = k
+    found.distances[into, :k] = joint[:, :k]
+    found.within[into] = k
     kth = joint[:, k - 1]
     ball = radius_of(kth, task)
     widths = iter([one[:, 1 : k + 1].max(axis=1) if task.rectangle else ball for one in each])
     for space, kept in zip(spaces, found.radii, strict=True):
-        kept[own] = next(widths) if isinstance(space, Space) else ball
-    if asked < k + 2:
-        return np.zeros(len(own), bool)
+        kept[into] = next(widths) if isinstance(space, Space) else ball
+    if joint.shape[1] == k:  # there are no others that could be as far
+        return np.zeros(len(rows), bool)
     # The tree measures rounded coordinates: distances closer together than that are a tie.
+    points = np.hstack([space.unit_points[into] for space in continuous])
     rounding = 8 * np.finfo(float).eps * (np.abs(points).max(axis=1) * np.sqrt(points.shape[1]) + kth)
     return joint[:, k] <= kth + rounding
 

@@ -30,8 +30,8 @@ def find_shuffled(spaces: Spaces, orders: Sequence[Order], task: Task) -> Iterat
             yield found._replace(radii=found.radii[::-1], counts=found.counts[::-1])
         return
     many = len(orders) >= _WORTH_LISTS
-    if isinstance(x, Space) and isinstance(y, Labels) and many and (length := list_length_of_labels(y, task.k)):
-        yield from find_beside_labels(x, y, orders, task, length)
+    if isinstance(x, Space) and isinstance(y, Labels) and (x.dims == 1 or (many and list_length_of_labels(y, task.k))):
+        yield from find_beside_labels(x, y, orders, task)
     elif isinstance(x, Space) and isinstance(y, Space) and prefers_tree(spaces, task) and x.dims == y.dims == 1:
         yield from find_permuted(x, y, orders, task, 0)
     elif isinstance(x, Space) and isinstance(y, Space) and many and (length := list_length(x.n, task.k)):

@@ -19,6 +19,9 @@ CROWDED = "high-dimension"
 
 _LN2 = math.log(2.0)
 
+_NOT_SHRUNK = 1e-12
+"""Share of shrinkage that is nothing but rounding: two samples are fitted exactly by every line."""
+
 Notes = list[tuple[str, str]]
 """Flags (or "" where none is due) with their amounts in words."""
 
@@ -108,7 +111,7 @@ class Gaussian(LabelEstimator):
             return super().between_shuffled(x, y, orders)
         bases = [covariance.orthonormal(side) for side in sides]
         if labels is None:
-            nats = [covariance.shared(bases[0], bases[1][order]) for order in orders]
+            nats = covariance.shared_shuffled(bases[0], bases[1], orders)
             ranks = [basis.shape[1] for basis in bases]
             bias = self._bias(n, ranks[0]) + self._bias(n, ranks[1]) - self._bias(n, sum(ranks))
         else:
@@ -183,6 +186,9 @@ class Gaussian(LabelEstimator):
         n, dims = both.shape
         if self._shrinks(dims, n):
             matrix, share = covariance.shrunk_covariance(both)
+            if dims >= n and share <= _NOT_SHRUNK:
+                words = f"{dims} dimensions, {n} samples: any correlation fits them, so nothing can be said"
+                return _value(math.nan, [(CROWDED, words)])
             blocks = (matrix[:dim_x, :dim_x], matrix[dim_x:, dim_x:], matrix)
             of_x, of_y, of_both = (float(np.linalg.slogdet(block)[1]) for block in blocks)
             notes.append((CROWDED if dims >= n else "", f"{dims} dimensions, {n} samples: shrunk by {share:.0%}"))

@@ -15,7 +15,7 @@ from infoplane.errors import InputError
 from infoplane.estimators._neighbors_judge import FILLED, LN2, TIES_SHARE, intrinsic_dimension
 from infoplane.estimators._neighbors_search import find
 from infoplane.estimators._neighbors_shuffled import find_shuffled
-from infoplane.estimators._neighbors_space import Space, centred, power_of_two
+from infoplane.estimators._neighbors_space import Labels, Space, centred, power_of_two
 from infoplane.estimators._neighbors_sweep import Task
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.neighbors import Norm, check_enough, check_neighbors, without_single_symbols
@@ -133,7 +133,13 @@ class Kl(LabelEstimator):
     def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
         """Return I(X;Y) in bits with the rows of y in each of several orders; h(X) and h(Y) are measured once."""
         check_enough(self.name, self.k, x.n)
-        if self.norm != "max" or x.discrete or y.discrete or nothing_to_tell(x, y) is not None:
+        if nothing_to_tell(x, y) is not None or without_single_symbols(x, y)[2]:
+            return super().between_shuffled(x, y, orders)
+        if x.discrete or y.discrete:
+            moves = [np.argsort(order) for order in orders] if x.discrete else orders
+            points, codes = (y, x.values[:, 0]) if x.discrete else (x, y.values[:, 0])
+            return self._of_moved_label(_unit(points), codes.astype(np.int64), moves)
+        if self.norm != "max":
             return super().between_shuffled(x, y, orders)
         both = _unit(x), _unit(y)
         alone = [self._entropy(points) for points in both]
@@ -144,13 +150,32 @@ class Kl(LabelEstimator):
             bits.append(self._judged((alone[0].nats + alone[1].nats - joint.nats) / LN2, [*alone, joint]).bits)
         return bits
 
+    def _of_moved_label(
+        self, points: Float[np.ndarray, "sample dim"], codes: Int[np.ndarray, " sample"], orders: Sequence[Order]
+    ) -> list[float]:
+        """h(X) − Σ_y p(y) h(X|Y=y) with the labels in each of several orders."""
+        whole, dims, bits = self._entropy(points), points.shape[1], []
+        spaces = Space(points, 1.0, self.norm), Labels(codes)
+        counts = np.unique(codes, return_counts=True)
+        for order, found in zip(orders, find_shuffled(spaces, orders, Task(self.k, counts=False)), strict=True):
+            classes = [
+                self._of_distances(found.distances[codes[order] == code, : count - 1], dims)
+                for code, count in zip(*counts, strict=True)
+            ]
+            bits.append(self._of_classes(whole, classes).bits)
+        return bits
+
     def _of_label(
         self, points: Float[np.ndarray, "sample dim"], codes: Int[np.ndarray, " sample"], dropped: int
     ) -> PairValue:
         """h(X) − Σ_y p(y) h(X|Y=y)."""
         whole = self._entropy(points)
         classes = [self._entropy(points[codes == code]) for code in np.unique(codes)]
-        within = math.fsum(one.n * one.nats for one in classes) / len(points)
+        return self._of_classes(whole, classes, dropped)
+
+    def _of_classes(self, whole: _Entropy, classes: list[_Entropy], dropped: int = 0) -> PairValue:
+        """Put the entropies of the whole and of the classes together."""
+        within = math.fsum(one.n * one.nats for one in classes) / whole.n
         small = sum(one.n <= self.k for one in classes)
         words = f"{small} classes have at most k = {self.k} samples and use fewer neighbours" if small else ""
         words += f"{'; ' if small else ''}{dropped} samples left out: the only ones of their class" if dropped else ""

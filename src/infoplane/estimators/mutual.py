@@ -13,7 +13,7 @@ from infoplane.estimators.pair import SUITABLE, PairEstimator, as_variable, kind
 def mutual_information(
     x: Any,
     y: Any,
-    estimator: Any,
+    estimator: Any = "auto",
     *,
     seed: Any = 0,
     uncertainty: Any = False,
@@ -28,9 +28,10 @@ def mutual_information(
     Args:
         x: shape (sample,) or (sample, dim); several columns of symbols count as one joint symbol.
         y: as x, with the same samples in the same order.
-        estimator: a name (`list_estimators`), an instance such as ``Ksg1(k=5)``, or a table with ``name``. Good
-            first choices: ``ksg1`` for two continuous variables, ``ross`` for a continuous and a discrete one,
-            ``plugin`` for two discrete ones, ``mixed-ksg`` where floats repeat.
+        estimator: a name (`list_estimators`), an instance such as ``Ksg1(k=5)``, or a table with ``name``. The default
+            measures in several ways and says in ``reason`` which it chose and why. Quick choices: ``ksg1`` for two
+            continuous variables, ``ross`` for a continuous and a discrete one, ``plugin`` for two discrete ones,
+            ``mixed-ksg`` where floats repeat.
         seed: what the sub-samples and shuffles are drawn from. The estimate itself has no randomness, but for
             ``sliced``, whose random directions come from its own parameter ``Sliced(seed=…)``.
         uncertainty: also give ``std_error`` and a 95 % ``interval``.

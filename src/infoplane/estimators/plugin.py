@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 
 from infoplane.errors import InputError
 from infoplane.estimators.base import SATURATION_MARGIN, Estimate
-from infoplane.estimators.discrete import cell_information, check_correction, entropy_of_counts
+from infoplane.estimators.discrete import (
+    cell_information,
+    check_correction,
+    entropy_of_counts,
+    information_of_counts,
+)
 from infoplane.estimators.pair import Order, PairEstimator, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.sorting import count_cells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,22 +60,29 @@ class Plugin(PairEstimator):
         told = nothing_to_tell(x, y)
         if told is not None:
             return told
-        return _judged(float(self._information(_symbols(x)[None], _symbols(y))[0]), x.n)
+        others = _symbols(y)
+        measured = cell_information(_symbols(x)[None], others, int(others.max()) + 1, self.correction)
+        assert measured.label is not None
+        return _judged(float(measured.label[0]), x.n)
 
     def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
-        """Return I(X;Y) in bits with the rows of y in each of several orders, which are counted together."""
+        """Return I(X;Y) in bits with the rows of y in each of several orders: only the pairs are counted again."""
         if nothing_to_tell(x, y) is not None:
             return [0.0] * len(orders)
         of_x, of_y = _symbols(x), _symbols(y)
-        return [float(bits) for bits in self._information(np.stack([of_y[order] for order in orders]), of_x)]
+        times = int(of_y.max()) + 1
+        alphabet = (int(of_x.max()) + 1) * times
+        width = next(dtype for dtype in (np.uint16, np.uint32, np.uint64) if alphabet - 1 <= np.iinfo(dtype).max)
+        first, second = (of_x * times).astype(width), of_y.astype(width)
+        alone = sum(float(self._entropies(codes[None])[0]) for codes in (of_x, of_y))
+        pairs = np.stack([first + second.take(order) for order in orders])
+        return [alone - float(bits) for bits in self._entropies(pairs, alphabet)]
 
-    def _information(
-        self, codes: Int[np.ndarray, "row sample"], others: Int[np.ndarray, " sample"]
+    def _entropies(
+        self, codes: Integer[np.ndarray, "row sample"], alphabet: int | None = None
     ) -> Float[np.ndarray, " row"]:
-        """Information in bits between each row of codes and the others."""
-        measured = cell_information(codes, others, int(others.max()) + 1, self.correction)
-        assert measured.label is not None
-        return measured.label
+        """Entropy of each row of codes in bits."""
+        return information_of_counts(count_cells(codes, None, 0), self.correction, alphabet).input
 
     def entropy(self, x: Any) -> Estimate:
         """Return the entropy of the rows of x, which are symbols, in bits.

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -254,20 +254,28 @@ def _null(estimator: PairEstimator, x: Variable, y: Variable, bits: float, times
     block = max(1, _ORDERS_BYTES // (8 * y.n))
     shuffled: list[float] = []
     for first in range(0, times, block):
-        orders = [_shuffled_order(y.n, seed, index) for index in range(first, min(first + block, times))]
-        shuffled += estimator.between_shuffled(x, y, orders)
+        orders = _shuffled_orders(y.n, seed, range(first, min(first + block, times)))
+        shuffled += estimator.between_shuffled(x, y, list(orders))
     values = np.array(shuffled)
     reached = int((values >= bits).sum())
     return Null(float(values.mean()), float(values.std(ddof=1)), (1 + reached) / (1 + times))
 
 
-def _shuffled_order(n: int, seed: int, index: int) -> Rows:
-    """Draw an order of n rows: random numbers are sorted with the row in their low bits, twice as fast as swaps."""
-    bits = np.uint64(n.bit_length())
-    drawn = np.random.default_rng([seed, _SHUFFLE, index]).integers(2**64, size=n, dtype=np.uint64)
-    keys = (drawn >> bits << bits) | np.arange(n, dtype=np.uint64)
-    keys.sort()
-    return (keys & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)
+def _shuffled_orders(n: int, seed: int, indices: Iterable[int]) -> Int[np.ndarray, "order row"]:
+    """Draw orders of n rows: random numbers are sorted with the row in their low bits, twice as fast as swaps.
+
+    They are written into one array, for many small ones cost as much again as the drawing.
+    """
+    indices, rows = list(indices), np.arange(n, dtype=np.uint64)
+    low = np.uint64((1 << n.bit_length()) - 1)
+    orders = np.empty((len(indices), n), np.uint64)
+    for index, keys in zip(indices, orders, strict=True):
+        drawn = np.random.default_rng([seed, _SHUFFLE, index]).integers(2**64, size=n, dtype=np.uint64)
+        np.bitwise_and(drawn, ~low, out=keys)
+        keys |= rows
+        keys.sort()
+        keys &= low
+    return orders.view(np.int64)
 
 
 def _check_whole(argument: str, value: Any, *, least: int) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float, Num
@@ -22,6 +23,8 @@ _BLOCK = 1000
 """Rows of a product that are held at a time."""
 
 Points = Float[np.ndarray, "sample dim"]
+
+Pair = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +81,26 @@ def comparisons(n: int = N, repeats: int = 5) -> Iterator[Comparison]:
             ("ksg1, 50 × 50", peer, lambda: ksg(*fifty), lambda dtype=dtype: products(*fifty, dtype), 0.25),
             ("euclidean, 50 × 50", peer, lambda: euclidean(*fifty), lambda dtype=dtype: products(*fifty, dtype), 0.25),
         ]
-    for words, data in (("1 × 1", line), ("5 × 5", five)):
-        what = f"ksg1, {words}, {SHUFFLES} shuffles"
-        pairs.append((what, "one estimate", lambda data=data: with_null(*data), lambda data=data: ksg(*data), 0.025))
+    for name, words, data in _with_nulls(line, five):
+        what = f"{name}, {words}, {SHUFFLES} shuffles"
+        alone, shuffled = partial(with_null, *data, name, 0), partial(with_null, *data, name)
+        pairs.append((what, "one estimate", shuffled, alone, 0.025))
     for what, peer, our_call, peer_call, at_least in pairs:
         yield Comparison(what, peer, *best_times(our_call, peer_call, repeats=repeats), at_least)
+
+
+def _with_nulls(line: Pair, five: Pair) -> list[tuple[str, str, Pair]]:
+    """Estimators whose nulls are timed, with what they measure: the kinds of pairs that are shuffled differently."""
+    labels = (line[1][:, 0] > 0).astype(int)
+    symbols = tuple(np.digitize(side[:, 0], [-1, 0, 1]) for side in line)
+    continuous = [
+        (name, words, data) for name in ("ksg1", "gaussian") for words, data in (("1 × 1", line), ("5 × 5", five))
+    ]
+    return [
+        *continuous,
+        ("ross", "1 × label", (line[0], labels)),
+        ("plugin", "4 × 4 symbols", (symbols[0], symbols[1])),
+    ]
 
 
 def best_times(first: Callable[[], object], second: Callable[[], object], *, repeats: int) -> tuple[float, float]:
@@ -145,11 +163,16 @@ def products(x: Points, y: Points, dtype: str) -> float:
     return total
 
 
-def with_null(x: Num[np.ndarray, "sample *dim"], y: Num[np.ndarray, "sample *dim"], estimator: str = "ksg1") -> object:
-    """Estimate with `SHUFFLES` shuffles."""
+def with_null(
+    x: Num[np.ndarray, "sample *dim_x"],
+    y: Num[np.ndarray, "sample *dim_y"],
+    estimator: str = "ksg1",
+    shuffles: int = SHUFFLES,
+) -> object:
+    """Estimate with a null of so many shuffles."""
     from infoplane.estimators.mutual import mutual_information
 
-    return mutual_information(x, y, estimator, null=SHUFFLES)
+    return mutual_information(x, y, estimator, null=shuffles)
 
 
 def _pairs(dims: int, correlation: float, n: int) -> tuple[Points, Points]:
