@@ -78,7 +78,7 @@ def _run(folder: Path, keys: dict[str, Any], schedule: dict[str, Any]) -> Any:
         return ip.load(folder)
     if (folder / "run.json").exists():
         return ip.resume(folder)
-    return ip.run("szt", folder, schedule=schedule, **keys)
+    return ip.run("szt", folder, schedule=schedule, measure={"parts": ["all"], "sparse": []}, **keys)
 
 
 def _curves(ds: Any) -> tuple[np.ndarray, tuple[float, float]]:

@@ -171,8 +171,8 @@ class MeasureConfig(_Section):
     Several parts are measured apart. The first has the names of a result to itself, the others stand beside it; see
     `infoplane.results.part`. Ranges and spreads of activations are of all inputs. Estimators whose names are in
     ``sparse``, costly ones, measure the first part only, at about ``points`` of the schedule's epochs, evenly on its
-    logarithmic scale; with a delta schedule, which follows from what is measured, they are left out. ``precisions``
-    adds distinct rows in float16 and float64 and the ranks of all activations.
+    logarithmic scale; with a delta schedule, which follows from what is measured, they are left out. Without others
+    beside them, nothing is. ``precisions`` adds distinct rows in float16 and float64 and the ranks of all activations.
     """
 
     parts: Annotated[tuple[Literal["all", "train", "test"], ...], Field(min_length=1)] = ("all",)
@@ -234,22 +234,18 @@ class Config(_Section):
     @property
     def left_out(self) -> list[str]:
         """Names of sparse estimators that cannot be measured, since the epochs follow from what is measured."""
-        sparse = self.measure.sparse if self.schedule.kind.startswith("delta") else ()
-        return [name for name in dict.fromkeys(_name(spec) for spec in self.estimators) if name in sparse]
+        return self.sparse if self.schedule.kind.startswith("delta") else []
+
+    @property
+    def sparse(self) -> list[str]:
+        """Names of the estimators that ``measure.sparse`` thins out: none where there are no others beside them."""
+        names = dict.fromkeys(_name(spec) for spec in self.estimators)
+        sparse = [name for name in names if name in self.measure.sparse]
+        return sparse if len(sparse) < len(names) else []
 
     def build_estimators(self) -> dict[str, LayerEstimator]:
-        """Return the estimators by the name they carry in the result, without those that are left out.
-
-        Raises:
-            InputError: for an unknown name or parameter, and when all are left out.
-        """
-        chosen = [spec for spec in self.estimators if _name(spec) not in self.left_out]
-        if not chosen:
-            raise InputError(
-                f"measure.sparse names every estimator, and schedule '{self.schedule.kind}' follows the others only; "
-                "leave it out, or use schedule 'log'"
-            )
-        return build_all(chosen)
+        """Return the estimators by the name they carry in the result, without those that are left out."""
+        return build_all([spec for spec in self.estimators if _name(spec) not in self.left_out])
 
     def tree(self) -> dict[str, Any]:
         """Return the configuration as nested keys that `override` and `parse` take."""

@@ -129,14 +129,14 @@ class Plan:
     @cached_property
     def _sparse_epochs(self) -> frozenset[int]:
         """Epochs at which the estimators in ``measure.sparse`` are measured: those nearest to a logarithmic grid."""
-        if not self.config.measure.sparse:
+        if not self.config.sparse:
             return frozenset()
         grid = [0.0, *np.geomspace(self.last, 1, self.config.measure.points - 1)]
         return frozenset(int(self.epochs[np.abs(self.epochs - point).argmin()]) for point in grid)
 
     def due(self, epoch: int, part: str) -> list[int]:
         """Places of the estimators that measure a part (see `parts`) at an epoch of the schedule."""
-        sparse = () if epoch in self._sparse_epochs and not part else self.config.measure.sparse
+        sparse = () if epoch in self._sparse_epochs and not part else self.config.sparse
         return [place for place, estimator in enumerate(self.estimators.values()) if estimator.name not in sparse]
 
     @property

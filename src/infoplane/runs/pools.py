@@ -54,6 +54,12 @@ class Pool:
         return self._executor.submit(worker.compute, task)
 
 
+_LIGHT = {
+    "distributed.admin.large-graph-warning-threshold": "1TB",
+    "distributed.admin.low-level-log-length": 1,  # messages are tasks with their weights, and 1000 would be kept
+}
+"""Settings of Dask without which a long run fills the memory, or the screen."""
+
 Opener = Callable[[int], contextlib.AbstractContextManager[Pool]]
 """Opens a pool for a number of threads that JAX computes with."""
 
@@ -115,8 +121,8 @@ def _local_cluster(n_workers: int) -> Iterator[Pool]:
     settings = {
         "distributed.nanny.pre-spawn-environ": threads.worker_environment(n_workers),
         "distributed.scheduler.allowed-failures": 0,  # the run itself decides what is tried again, and beside what
-        "distributed.admin.large-graph-warning-threshold": "1TB",
         "distributed.worker.multiprocessing-method": "spawn",
+        **_LIGHT,
     }
     with _environment_kept(), dask_config.set(settings):
         cluster = LocalCluster(
@@ -164,7 +170,7 @@ def _connection(address: str) -> Iterator[Pool]:
     from dask import config as dask_config  # pyright: ignore[reportPrivateImportUsage]
     from distributed import Client
 
-    with dask_config.set({"distributed.admin.large-graph-warning-threshold": "1TB"}):
+    with dask_config.set(_LIGHT):
         try:
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except Exception as error:  # Dask raises what its transport raises, for a bad address too
