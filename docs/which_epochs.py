@@ -48,6 +48,7 @@ def schedules_of(last: int, points: int) -> dict[str, tuple[Any, dict[str, Any] 
         "every(1)": (schedules.Every(1), None),
         f"delta-exact({DELTA})": (schedules.DeltaExact(DELTA), {"kind": "delta-exact", "delta": DELTA}),
         f"delta-exact({DELTA}, max_skip=16)": (schedules.DeltaExact(DELTA, max_skip=16), None),
+        f"delta-exact({DELTA}, quantile=0.9)": (schedules.DeltaExact(DELTA, quantile=0.9), None),
         f"delta-approx({DELTA})": (schedules.DeltaApprox(DELTA), {"kind": "delta-approx", "delta": DELTA}),
         f"delta-approx({DELTA}, fall)": (schedules.DeltaApprox(DELTA, fall=True), None),
         "log(400)": (schedules.Log(), {"kind": "log"}),
@@ -103,6 +104,8 @@ def _lines(name: str, every: Any, place: Path, keys: dict[str, Any]) -> Any:
     last = curves.shape[2] - 1
     points = len(_chosen(schedules.DeltaExact(DELTA), curves, entropies))
     for label, (schedule, asked) in schedules_of(last, points).items():
+        if "quantile" in label and keys["members"] == 1:
+            continue
         chosen = _chosen(schedule, curves, entropies)
         seen = schedules.coverage(curves, chosen, entropies)
         beyond = int((schedules.deviations(curves, chosen, entropies) > DELTA).sum())
