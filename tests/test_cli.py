@@ -15,6 +15,7 @@ import pytest
 
 import infoplane as ip
 from infoplane import cli
+from infoplane.experiments.base import Experiment
 from infoplane.runs.config import parse
 from infoplane.runs.store import Store
 
@@ -364,3 +365,36 @@ cli.main()
     command = [sys.executable, "-c", spy, "run", "szt", "--out", str(tmp_path / "run")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert json.loads(done.stdout) == [False, True], done.stderr
+
+
+# ---- all experiments
+
+
+def test_run_all_runs_those_that_are_meant_and_leaves_finished_ones_alone(tmp_path, monkeypatch, without_figures):
+    keys = {"members": 1, "model": {"hidden": [3]}, "train": {"epochs": 2, "batch_size": 1024}}
+    options = {"title": "", "source": "", "quick": {}, "paper": {}, "paper_note": ""}
+    table = {name: Experiment(name=name, config=keys, **options) for name in ("a1", "a2", "b")}
+    monkeypatch.setattr("infoplane.experiments.EXPERIMENTS", table)
+    code, out, _ = infoplane("run", "all", "--only", "a", "--out", tmp_path / "all")
+    assert code == 0
+    assert [line.partition(": done in")[0] for line in out.splitlines()] == [f"{tmp_path}/all/a1", f"{tmp_path}/all/a2"]
+    _, again, _ = infoplane("run", "all", "--out", tmp_path / "all")
+    first, second, third = again.splitlines()
+    assert (first, second) == (f"{tmp_path}/all/a1: finished before", f"{tmp_path}/all/a2: finished before")
+    assert third.startswith(f"{tmp_path}/all/b: done in")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("all", "--members", "3"), "run all takes each experiment as it is: leave out --set, --sweep, --members"),
+        (("all", "--set", "seed=3"), "run all takes each experiment as it is"),
+        (("all", "--only", "zzz"), "--only zzz: no experiment's name begins so; known: szt"),
+        (("szt", "--only", "szt"), "--only szt: belongs to 'infoplane run all'"),
+    ],
+)
+def test_what_does_not_go_with_all_is_refused(arguments, text, tmp_path):
+    code, _, err = infoplane("run", *arguments, "--out", tmp_path / "run")
+    assert code == 2
+    assert text in err
+    assert list(tmp_path.iterdir()) == []

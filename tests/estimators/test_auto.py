@@ -113,6 +113,15 @@ def test_floats_on_a_coarse_grid_are_counted():
     assert Auto()(x.astype(float), y.astype(float)).bits == Auto()(x, y).bits
 
 
+def test_floats_on_a_coarse_grid_have_a_null_and_an_interval():
+    x, y = BinarySymmetric(0.1).sample(1000, 0)
+    found, counted = (
+        ip.mutual_information(*pair, null=10, uncertainty=True) for pair in ((x.astype(float), y.astype(float)), (x, y))
+    )
+    assert (found.null, found.interval) == (counted.null, counted.interval)
+    assert found.null is not None and abs(found.null.mean) < 0.01
+
+
 def test_floats_that_repeat_are_atoms():
     switch = NormalOrSwitch(0.9, 0.1)
     found = Auto()(*switch.sample(2000, 0))

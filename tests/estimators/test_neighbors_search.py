@@ -11,7 +11,7 @@ from infoplane.estimators._neighbors_near import count_within, near_samples
 from infoplane.estimators._neighbors_permuted import find_permuted, list_length
 from infoplane.estimators._neighbors_search import find
 from infoplane.estimators._neighbors_space import Labels, Space, as_space, centred
-from infoplane.estimators._neighbors_sweep import Task, count_lines, sweep
+from infoplane.estimators._neighbors_sweep import Task, count_lines, set_places, sweep
 from infoplane.estimators._neighbors_tiles import PRECISIONS, Tiles, choose_tiles
 from infoplane.estimators.pair import Variable
 
@@ -270,3 +270,9 @@ def test_what_is_set_in_a_row_is_counted_without_overflow(places):
     mask = np.random.default_rng(0).random((3, places)) < 0.5
     mask[0] = True
     assert count_lines(mask).tolist() == mask.sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.7])
+def test_set_places_are_those_of_a_mask(share):
+    mask = np.random.default_rng(0).random((5, 264)) < share
+    np.testing.assert_array_equal(set_places(mask), np.nonzero(mask))

@@ -4,13 +4,16 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 
 from infoplane import results
 from infoplane.estimators.base import FLAGS
-from infoplane.plots import compression
+from infoplane.plots import compression, style
 from infoplane.runs.combine import combine
 from infoplane.runs.config import parse
 from infoplane.runs.job import Job
+
+LAYERS = ("hidden1", "hidden2", "output")
 
 
 def with_information(ds, paths, estimator=0):
@@ -92,3 +95,11 @@ def test_settings_of_one_estimator_stand_in_the_order_of_their_numbers(make_resu
     assert len(figure.axes) == 3
     ticks = [label.get_text() for label in figure.axes[1].get_xticklabels()]
     assert ticks == ["σ² = 1e-05", "σ² = 0.001", "σ² = 1.0"]
+
+
+def test_a_layer_has_one_colour_in_networks_of_every_depth(make_result):
+    shallow, deep = (compression(make_result(layers=layers)) for layers in (("hidden1", "output"), LAYERS))
+    assert len(shallow.axes[0].patches) == 2
+    colours = style.colours_by_name([("hidden1", "output"), LAYERS])
+    assert [to_rgba(patch.get_facecolor()) for patch in deep.axes[0].patches] == [tuple(colours[n]) for n in LAYERS]
+    assert list(colours) == list(LAYERS)

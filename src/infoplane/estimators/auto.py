@@ -54,29 +54,32 @@ class Auto(PairEstimator):
     A model whose density ratio has a mean above 1 over independent pairs claims too much and is not chosen. Of values
     that agree within 2/√N nats the one that scatters least is taken, so that independent data keep a mean of 0.
 
-    With a label, or where floats repeat, only neighbours are used, which count equal values as atoms.
+    With a label, or where floats repeat, no model is used but neighbours, which count equal values as atoms, and
+    a linear classifier of the label, or a Gaussian bound, on the features.
 
     Range: any value; at most about log2(N/3) bits where neighbours are chosen.
 
-    Flags: those of what was chosen; ``high-dimension`` where neighbours, or learnt features of more than 10
-    coordinates, were chosen; ``ties`` where floats repeat; ``small-class`` for symbols with too few samples;
-    ``manifold`` with infinity where a linear combination of y is one of x.
+    Flags: those of what was chosen; ``high-dimension`` where the samples do not fill the space of the coordinates and
+    neighbours or learnt features were chosen; ``ties`` where floats repeat; ``small-class`` for symbols with too few
+    samples; ``manifold`` with infinity where a linear combination of y is one of x.
 
     When it misleads: the value is the largest of lower bounds, so dependence that none of them sees is missing:
     many non-linear pairs at once, or exclusive-or in many coordinates. With a null, shuffles are measured by what was
     chosen for the data, so that p does not count the choice.
 
-    Cost: some seconds for 10 000 samples; features are learnt on at most 20 000. See docs/estimators/choosing.md, which also has the errors.
+    Cost: some seconds for 10 000 samples; features are learnt on at most 20 000. Rules and errors in full:
+    docs/estimators/choosing.md.
 
     References:
-        Those of the estimators; Tyler 1987; Donsker & Varadhan 1983; Rahimi & Recht 2007; Levina & Bickel 2004.
+        Those of the estimators; Tyler 1987; Donsker & Varadhan 1983; Barber & Agakov 2003; Rahimi & Recht 2007;
+        Levina & Bickel 2004.
 
     Example:
         >>> import numpy as np, infoplane as ip
         >>> x, y = np.random.default_rng(0).standard_normal((2, 2000))
         >>> found = ip.mutual_information(x, 0.8 * x + 0.6 * y)
         >>> print(f"{found.bits:.2f} of {-np.log2(0.6):.2f} bits, {found.reason.partition(':')[0]}")
-        0.75 of 0.74 bits, the Gaussian copula
+        0.72 of 0.74 bits, the Gaussian copula
     """
 
     name: ClassVar[str] = "auto"
@@ -112,6 +115,23 @@ class Auto(PairEstimator):
         return _chosen(list(candidates(x, y)), x, y)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Counted(PairEstimator):
+    """Counts floats as symbols, which the parts of a sample remain."""
+
+    estimator: Plugin
+    name: ClassVar[str] = "auto"
+    kinds: ClassVar[tuple[str, ...]] = ("continuous", "discrete")
+
+    def between(self, x: Variable, y: Variable) -> PairValue:
+        """Return I(X;Y) of the distinct rows in bits."""
+        return self.estimator.between(_as_symbols(x), _as_symbols(y))
+
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each order."""
+        return self.estimator.between_shuffled(_as_symbols(x), _as_symbols(y), orders)
+
+
 def _counted(x: Variable, y: Variable) -> Route:
     """Two discrete variables by counting."""
     symbols = [int(one.values.max()) + 1 for one in (x, y)]
@@ -126,7 +146,8 @@ def _counted(x: Variable, y: Variable) -> Route:
     if symbols[0] * symbols[1] > x.n:
         flags |= {"small-class"}
         words.append(f"fewer samples ({x.n}) than pairs of symbols")
-    return estimator, dataclasses.replace(value, flags=flags, reason="; ".join([*words, value.reason]).rstrip("; "))
+    reason = "; ".join([*words, *([value.reason] if value.reason else [])])
+    return _Counted(estimator), dataclasses.replace(value, flags=flags, reason=reason)
 
 
 def _on_grid(variable: Variable) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,17 +49,17 @@ def compression(ds: "xr.Dataset") -> "Figure":
         InputError: for a result in which nothing has been measured.
     """
     parts = [(labels, part) for labels, part in split(ds) if part.sizes["epoch"]]
-    rows = _rows(parts)
+    rows, colours = _rows(parts), style.colours_by_name(part["layer"].values for _, part in parts)
     figure = style.new_figure(style.DOUBLE, 0.5 + 1.9 * len(rows))
     for ax, (title, groups) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows.items(), strict=True):
         style.dress(ax, "", "lost I(X;T) (bits)")
         ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
         for place, group in enumerate(groups):
-            _draw_group(ax, place, group)
+            _draw_group(ax, place, group, colours)
         ax.axhline(0, color=style.GREY, linewidth=0.6)
         _name_groups(ax, groups)
     if len(parts) > 1:
-        style.layer_legend(figure, max((part["layer"].values for _, part in parts), key=len))
+        style.layer_legend(figure, colours)
     every = [group for groups in rows.values() for group in groups]
     clipped = any(_clipped(group, str(layer)) for group in every for layer in group.ds["layer"].values)
     told = ["grey dashes: rise above random weights", *["hatched: activations clipped to the bins"] * clipped]
@@ -119,17 +119,16 @@ def _parameters(name: str) -> str:
     return name.partition("(")[2].removesuffix(")").replace("edges=", "").replace("variance=", "σ² = ")
 
 
-def _draw_group(ax: "Axes", place: int, group: _Group) -> None:
+def _draw_group(ax: "Axes", place: int, group: _Group, colours: Mapping[str, np.ndarray]) -> None:
     """Draw one bar a layer around a place, each layer always at the same distance from it."""
     _, information = content.select(group.ds, group.estimator)
     layers = group.ds["layer"].values
     width = SHARE / len(layers)
-    colours = style.layer_colours(len(layers))
-    for index, (layer, colour) in enumerate(zip(layers, colours, strict=True)):
+    for index, layer in enumerate(layers):
         values = information.sel(layer=layer, variable="input").values
         lost = measure(values)
         at = _place(place, index, len(layers))
-        shade = FAINT_BAR if content.is_baseline(group.ds) else colour
+        shade = FAINT_BAR if content.is_baseline(group.ds) else colours[str(layer)]
         hatched = {"hatch": HATCH, "edgecolor": "white", "linewidth": 0} if _clipped(group, str(layer)) else {}
         ax.bar(at, lost.mean, 0.9 * width, color=shade, gid=f"bar {layer}", **hatched)
         half = np.nan_to_num(lost.half_width)

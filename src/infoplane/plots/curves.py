@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from infoplane.plots import content, style
-from infoplane.results import HELD_OUT, has_held_out, held_out
+from infoplane.results import HELD_OUT, config_of, has_held_out, held_out
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,8 +37,8 @@ def information(ds: "xr.Dataset", *, estimator: str | None = None, shuffled: "xr
 
     The scale of epochs is logarithmic from 1, with epoch 0, the initialisation, half a decade below. Ticks
     inside the lower edge are the measured epochs; dashed: H(X) and H(Y). Without labels there is one panel. Dotted
-    lines are the held-out inputs, where those were measured apart. Grey circles are random weights (epoch 0), grey
-    diamonds the last epoch of networks trained on shuffled labels.
+    lines are the held-out inputs, where those were measured apart. Grey circles are random weights (epoch 0 of a
+    packaged run), grey diamonds the last epoch of networks trained on shuffled labels.
 
     Args:
         ds: a result.
@@ -76,7 +76,7 @@ def _draw_beside(ax: "Axes", ds: "xr.Dataset", shuffled: "xr.Dataset | None", es
         mean, _ = content.mean_sd(other.sel(variable=variable).values)
         for layer, colour in enumerate(style.layer_colours(mean.shape[1])):
             ax.plot(other["epoch"].values, mean[:, layer], color=colour, gid="held out", **DOTTED)
-    marks = [(ds, 0, "o", "random weights")]
+    marks = [(ds, 0, "o", "random weights")] if _begins_at_random(ds) else []
     if shuffled is not None:
         marks.append((shuffled, -1, "D", "shuffled labels"))
     for one, at, marker, gid in marks:
@@ -95,9 +95,14 @@ def _told(ds: "xr.Dataset", shuffled: "xr.Dataset | None", estimator: str) -> li
     """Say what the lines and marks beside the curves are."""
     h = ds.attrs.get(f"{HELD_OUT}input_entropy", np.nan)
     words = [f"dotted: held-out inputs (H(X) = {h:.4g})"] if _beside(ds, estimator) else []
-    words += ["grey circles: random weights"]
+    words += ["grey circles: random weights"] if _begins_at_random(ds) else []
     words += ["grey diamonds: shuffled labels"] if shuffled is not None else []
-    return ["  ·  ".join(words)]
+    return ["  ·  ".join(words)] if words else []
+
+
+def _begins_at_random(ds: "xr.Dataset") -> bool:
+    """Whether the first epoch is an initialisation drawn at random, as in packaged runs."""
+    return "train" in config_of(ds) and int(ds["epoch"].values[0]) == 0
 
 
 def training(ds: "xr.Dataset") -> "Figure":

@@ -1,6 +1,7 @@
 """Drift and diffusion: how the gradients' mean and spread over mini-batches change while a network trains."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -43,13 +44,14 @@ def gradients(ds: "xr.Dataset") -> "Figure":
         raise InputError("gradients needs 'gradient_mean', which this result does not hold; draw 'training' instead")
     figure = style.new_figure(style.DOUBLE, 0.5 + 1.75 * len(parts))
     grid = figure.subplots(len(parts), 3, squeeze=False, sharex=True)
+    colours = style.colours_by_name(part["layer"].values for _, part in parts)
     for (labels, part), axes in zip(parts, grid, strict=True):
-        _draw_row(axes, part)
+        _draw_row(axes, part, [colours[str(layer)] for layer in part["layer"].values])
         title = "  ".join(map(str, labels.values()))
         axes[0].set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
     for ax in grid[-1]:
         ax.set_xlabel(content.epoch_word(parts[0][1]), fontsize=style.NORMAL, color=style.INK)
-    style.layer_legend(figure, max((part["layer"].values for _, part in parts), key=len))
+    style.layer_legend(figure, colours)
     first = content.caption(parts[0][1])[0]
     style.write_caption(figure, [first, "solid: norm of the mean gradient, dashed: its spread; median over members"])
     return figure
@@ -59,7 +61,7 @@ def _has_gradients(ds: "xr.Dataset") -> bool:
     return "gradient_mean" in ds and bool(np.isfinite(ds["gradient_mean"]).any())
 
 
-def _draw_row(axes: "np.ndarray", ds: "xr.Dataset") -> None:
+def _draw_row(axes: "np.ndarray", ds: "xr.Dataset", colours: Sequence[np.ndarray]) -> None:
     """Draw the three panels of one combination."""
     shown = ds.sel(step=np.unique(np.geomspace(1, content.trained_epochs(ds), POINTS).astype(int)))
     divided = normalised_gradients(shown)
@@ -74,7 +76,7 @@ def _draw_row(axes: "np.ndarray", ds: "xr.Dataset") -> None:
         style.dress(ax, "", name)
         ax.set(xscale="log", yscale="log")
         for values, look in drawn:
-            _draw_layers(ax, shown["step"].values, values.transpose("member", "step", "layer").values, look)
+            _draw_layers(ax, shown["step"].values, values.transpose("member", "step", "layer").values, look, colours)
         if np.isfinite(at):
             ax.axvline(at, gid="transition", **style.DASHED | {"linestyle": "-", "linewidth": 1.0})
     axes[2].axhline(1, gid="as much signal as noise", **style.DASHED)
@@ -84,14 +86,18 @@ def _draw_row(axes: "np.ndarray", ds: "xr.Dataset") -> None:
 
 
 def _draw_layers(
-    ax: "Axes", steps: Int[np.ndarray, " step"], values: Float[np.ndarray, "member step layer"], look: object
+    ax: "Axes",
+    steps: Int[np.ndarray, " step"],
+    values: Float[np.ndarray, "member step layer"],
+    look: Any,
+    colours: Sequence[np.ndarray],
 ) -> None:
     """Draw the median over members of each layer where there is one."""
     known = np.isfinite(values).any(axis=(0, 2)) & (np.nan_to_num(values) > 0).any(axis=(0, 2))
     if not known.any():
         return
     middle = np.nanmedian(values[:, known], axis=0)
-    for layer, colour in enumerate(style.layer_colours(middle.shape[1])):
+    for layer, colour in enumerate(colours):
         ax.plot(steps[known], middle[:, layer], color=colour, linestyle=look, linewidth=0.9, gid="median")
 
 

@@ -71,6 +71,12 @@ def layer_colours(n_layers: int) -> Colours:
     return np.asarray(matplotlib.colormaps["viridis"](np.linspace(0, 0.92, n_layers)))
 
 
+def colours_by_name(layers: Iterable[Any]) -> dict[str, Float[np.ndarray, " 4"]]:
+    """Return the colour of each layer by name, of results of several depths in one figure: those of the deepest."""
+    deepest = max(layers, key=len)
+    return dict(zip(map(str, deepest), layer_colours(len(deepest)), strict=True))
+
+
 def epoch_colours() -> "Colormap":
     """Return the colour map of epochs: dark violet to orange, of evenly rising lightness, never pale."""
     import matplotlib

@@ -1,10 +1,12 @@
-"""What a configuration varies: keys with several values, and variants that change a few keys each."""
+"""Nested keys by their dotted paths, and what varies them: keys with several values, variants that change a few."""
 
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
+
+from infoplane.errors import ConfigError
 
 BASE = "base"
 """Label of the configuration as it is, which comes before its variants; a first one that changes nothing renames it."""
@@ -21,6 +23,34 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
         else:
             pairs.append((f"{prefix}{key}", value))
     return pairs
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of nested mappings and lists."""
+    if isinstance(value, Mapping):
+        return {key: copied(inner) for key, inner in value.items()}
+    return [copied(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def step_into(place: Any, section: str, path: str) -> Any:
+    """Return what lies under a key, or under a number in a list; a bare estimator's name becomes a table."""
+    if isinstance(place, dict):
+        return place.setdefault(section, {})
+    index = index_of(place, section, path)
+    if isinstance(place[index], str):
+        place[index] = {"name": place[index]}
+    return place[index]
+
+
+def index_of(place: list[Any], section: str, path: str) -> int:
+    """Return the number of an entry of a list.
+
+    Raises:
+        ConfigError: when it is none.
+    """
+    if not section.isdecimal() or int(section) >= len(place):
+        raise ConfigError(f"{path}: '{section}' is not the number of an entry; expected 0 to {len(place) - 1}")
+    return int(section)
 
 
 def shorten(value: Any) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from infoplane import schedules
 from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.estimators import Estimator, LayerEstimator, build_all
-from infoplane.runs.axes import Sweep, Variants, flatten, shorten
+from infoplane.runs.axes import Sweep, Variants, copied, flatten, index_of, shorten, step_into
 
 MAX_RECORD_BYTES = 2**32
 """Largest record of training curves that a run may need; a run beyond it is refused before it starts."""
@@ -341,7 +341,7 @@ def override(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
     A change of ``schedule.kind`` drops the keys of the kind before.
     """
-    changed = {key: _copy(value) for key, value in tree.items()}
+    changed = {key: copied(value) for key, value in tree.items()}
     flat = dict(flatten(changes))
     schedule = changed.get("schedule", {})
     if isinstance(schedule, dict) and "schedule.kind" in flat:
@@ -351,37 +351,14 @@ def override(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         *sections, key = path.split(".")
         place: Any = changed
         for depth, section in enumerate(sections):
-            place = _step_into(place, section, path)
+            place = step_into(place, section, path)
             if not isinstance(place, dict | list):
                 raise ConfigError(f"{path}: '{'.'.join(sections[: depth + 1])}' is a value, not a section")
         if isinstance(place, list):
-            place[_index(place, key, path)] = value
+            place[index_of(place, key, path)] = value
         else:
             place[key] = value
     return changed
-
-
-def _copy(value: Any) -> Any:
-    """Return a copy of nested mappings and lists."""
-    if isinstance(value, Mapping):
-        return {key: _copy(inner) for key, inner in value.items()}
-    return [_copy(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def _step_into(place: Any, section: str, path: str) -> Any:
-    """Return what lies under a key, or under a number in a list; a bare estimator's name becomes a table."""
-    if isinstance(place, dict):
-        return place.setdefault(section, {})
-    index = _index(place, section, path)
-    if isinstance(place[index], str):
-        place[index] = {"name": place[index]}
-    return place[index]
-
-
-def _index(place: list[Any], section: str, path: str) -> int:
-    if not section.isdecimal() or int(section) >= len(place):
-        raise ConfigError(f"{path}: '{section}' is not the number of an entry; expected 0 to {len(place) - 1}")
-    return int(section)
 
 
 def _explain(error: ValidationError) -> str:

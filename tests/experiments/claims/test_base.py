@@ -91,7 +91,7 @@ def test_all_settings_must_confirm_and_one_denies():
     found = judge(ABOVE, case(high, wide, low))
     assert found.verdict == DENIED
     assert found.estimate == pytest.approx(0.1)
-    assert found.reason.startswith("1 of 3 settings confirm, 1 deny; worst at setting 2: 0.1 (")
+    assert found.reason.startswith("1 of 3 settings confirm, denied at setting 2; worst at setting 2: 0.1 (")
 
 
 def test_several_settings_share_the_error():

@@ -5,7 +5,8 @@ import pytest
 
 import infoplane as ip
 from infoplane import results
-from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED
+from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED, view
+from infoplane.experiments.claims.base import answer
 from infoplane.plots import FIGURES
 
 FALL = [5.0, 7.0, 6.5, 5.0, 4.0, 3.0]
@@ -304,6 +305,15 @@ def test_a_layer_at_the_cap_says_n_and_not_the_net(network):
     assert first.verdict == NOT_DECIDED
     assert "which says N, not the net" in first.reason
     assert {one.verdict for one in others} == {CONFIRMED}
+
+
+def test_the_same_estimator_may_have_a_longer_name_in_another_network(network):
+    base = network(changes=BINS)
+    shuffled = network(GROW, changes={"data.shuffle_labels": True})
+    run = view.Run([view.Part({"variant": "base"}, base), view.Part({"variant": "shuffled labels"}, shuffled)])
+    assert [one.verdict for one in answer(CLAIMS["true-labels-compress-more"], run)] == [CONFIRMED]
+    for claim in CLAIMS.values():
+        assert {one.verdict for one in answer(claim, run)} <= {CONFIRMED, DENIED, NOT_DECIDED}
 
 
 def test_networks_of_another_depth_say_nothing_of_the_widths(sweep):

@@ -59,14 +59,15 @@ def test_json_reads_back_and_has_no_nan(answered):
     assert "NaN" not in text
 
 
-def test_the_page_has_a_row_for_each_verdict_with_figure_and_command(answered):
+def test_the_page_has_a_row_for_each_claim_with_numbers_figure_and_command(answered):
     page = to_markdown([answered])
     lines = [line for line in page.splitlines() if line.startswith("| **")]
-    assert len(lines) == len(answered.asked)
-    assert all(line.count(" | ") == 8 and "`infoplane run szt`" in line for line in lines)
+    assert len(lines) == len({one.claim.id for one in answered.asked})
+    assert all(line.count(" | ") == 5 and line.endswith("| `infoplane run szt` |") for line in lines)
+    assert all(f"{one.estimate:.4f}" in page for one in answered.asked)
     fitting = next(line for line in lines if line.startswith("| **fitting** "))
+    assert "| 2 confirmed | tanh, binning, hidden2: " in fitting
     assert "| plane.png |" in fitting
-    assert "confirmed" in fitting
 
 
 def test_the_page_names_what_no_run_could_answer(answered):

@@ -238,7 +238,9 @@ def _reason(claim: Claim, case: Case, found: Sequence[Interval], said: Sequence[
     told = f"{where}{one.estimate:.4g} ({one.low:.4g} to {one.high:.4g}) is {place[said[worst]]} {claim.limit}"
     if len(said) == 1:
         return told
-    return f"{said.count(CONFIRMED)} of {len(said)} settings confirm, {said.count(DENIED)} deny; worst {told}"
+    denying = [one.name for one, verdict in zip(case.samples, said, strict=True) if verdict == DENIED]
+    denied = f", denied at {', '.join(denying)}" if denying else ""
+    return f"{said.count(CONFIRMED)} of {len(said)} settings confirm{denied}; worst {told}"
 
 
 def _left_out(sample: Sample) -> list[str]:

@@ -87,9 +87,10 @@ def _against_shuffled(run: Run) -> list[Case]:
     others = [part for part in run.parts if part.shuffled and view.differing(true, part) <= {SHUFFLED}]
     if not others:
         raise LackingError("the same networks with shuffled labels (--sweep data.shuffle_labels=false,true)")
-    estimator, layer = true.estimators()[0], true.last_hidden
-    one, other = (view.compression(part.bits(layer, estimator)) for part in (true, others[0]))
-    return [Case(f"{estimator}, {layer}", (true.sample(one, other=other),))]
+    one, other = (
+        view.compression(part.bits(part.last_hidden, part.estimators()[0])) for part in (true, others[0])
+    )  # the same definition may have a longer name where there are others beside it
+    return [Case(f"{true.estimators()[0]}, {true.last_hidden}", (true.sample(one, other=other),))]
 
 
 def _held_out(run: Run) -> list[Case]:

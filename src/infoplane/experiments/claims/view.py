@@ -85,6 +85,8 @@ class Part:
         Raises:
             LackingError: where these are fewer than two.
         """
+        if estimator not in self.estimators():
+            raise LackingError(f"the estimator {estimator}")
         epochs = self.ds["epoch"].values[self._measured(estimator)]
         if len(epochs) < 2:
             raise LackingError(f"at least two epochs measured by {estimator}")
