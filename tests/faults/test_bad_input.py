@@ -62,7 +62,7 @@ def here(tmp_path, monkeypatch):
 REFUSED = {
     "experiment": (("run", "szr"), "unknown experiment 'szr'; did you mean 'szt'?"),
     "experiment far off": (("run", "zzzz"), "unknown experiment 'zzzz'; known: "),
-    "no experiment": (("run",), "Missing argument 'NAME|FILE.toml'"),
+    "no experiment": (("run",), "Missing argument 'NAME|FILE.toml|all'"),
     "command": (("rum",), "No such command 'rum'"),
     "option": (("run", "szt", "--membres", "3"), "No such option"),
     "members in words": (("run", "szt", "--members", "many"), "Invalid value for '--members'"),

@@ -253,7 +253,7 @@ def test_a_stretch_is_complete_when_every_layer_of_every_epoch_is_measured_or_gi
     assert not one.complete
     one.missing[1, 2] = Missing(3, "none")
     assert one.complete
-    rows = one.outcome().rows
+    rows = one.settle().outcome.rows
     assert rows is not None
     assert rows[MISSING].tolist() == [[1, 2]]
     assert _stretch(0).complete

@@ -82,7 +82,7 @@ def test_values_that_are_no_numbers_or_words_are_labelled_by_their_text():
         ({"name": ["a", "b"]}, "'name' does not change what is measured"),
         ({"model.activatoin": ["tanh"]}, "unknown key 'model.activatoin'; did you mean 'model.activation'?"),
         ({"model.activation": ["tanh", "cosh"]}, "sweep at {'activation': 'cosh'}: model.activation: input should be"),
-        ({"estimators.3.bins": [1, 2]}, "'3' is not the number of an entry; expected 0 to 0"),
+        ({"estimators.3.bins": [1, 2]}, "'3' is not the number of an entry; expected 0 to 1"),
         ({"train.batch_size": [8, 4096]}, "sweep at {'batch_size': 4096}: train.batch_size is 4096; expected at most"),
     ],
 )

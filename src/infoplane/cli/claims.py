@@ -22,7 +22,7 @@ def claims(
     csv: Annotated[bool, typer.Option("--csv", help="Print every verdict as comma-separated text.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of reproductions.")] = False,
 ) -> None:
-    """Say which claims of the papers a run confirms, which it denies, and why.
+    """Say which claims of the papers a run confirms or denies.
 
     Each claim has a rule that was written before any result: the 95 % interval over networks lies on one side of a
     bound, or on the other, or around it. Example: infoplane claims runs/szt --markdown > docs/reproductions.md

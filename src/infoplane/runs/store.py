@@ -26,7 +26,7 @@ from infoplane.runs.config import Config, parse
 from infoplane.runs.provenance import provenance
 from infoplane.runs.task import MISSING
 
-FORMAT = 3
+FORMAT = 4
 """Version of the folder's layout; another one is refused."""
 
 KEPT_STATES = 2
