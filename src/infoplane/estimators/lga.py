@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +11,7 @@ from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
 from infoplane.estimators._lga_fit import log_densities
 from infoplane.estimators._lga_moments import Points, moments
+from infoplane.estimators.copula import normal_scores
 from infoplane.estimators.neighbors import check_enough, check_neighbors
 from infoplane.estimators.pair import PairEstimator, PairValue, Variable, nothing_to_tell
 
@@ -77,6 +78,9 @@ class Lga(PairEstimator):
     Args:
         k: neighbours that set the bandwidth. Larger k has less scatter and smooths more: 25 is a compromise, 15 suits
             fine structure with many samples, 50 smooth data. Below 10 many fits have flat directions.
+        marginals: ``"normal"`` makes each coordinate normal by its ranks first, which leaves the information but takes
+            away sharp edges, gaps between modes and heavy tails of single coordinates. Linear maps that mix
+            coordinates then change the value; increasing maps of single coordinates do not.
 
     Range: any value; raw values of independent data scatter around a small positive bias (0.03 bits at 1000 samples of
     1 × 1 coordinates with k = 25). Infinite (flag ``manifold``) where a linear combination of y is one of x.
@@ -114,11 +118,14 @@ class Lga(PairEstimator):
     """
 
     k: int = 25
+    marginals: Literal["as-is", "normal"] = "as-is"
     name: ClassVar[str] = "lga"
     kinds: ClassVar[tuple[str, ...]] = ("continuous",)
 
     def __post_init__(self) -> None:
         check_neighbors(self.name, self.k, "euclidean")
+        if self.marginals not in ("as-is", "normal"):
+            raise InputError(f"marginals is {self.marginals!r}; expected 'as-is' or 'normal'")
 
     def between(self, x: Variable, y: Variable) -> PairValue:
         """Return I(X;Y) in bits; see the class."""
@@ -126,7 +133,8 @@ class Lga(PairEstimator):
         known = nothing_to_tell(x, y)
         if known is not None:
             return known
-        sides = _sides(x.values, y.values)
+        made = [normal_scores(side) if self.marginals == "normal" else side for side in (x, y)]
+        sides = _sides(made[0].values, made[1].values)
         notes = [*sides.notes, *_ties(x, y)]
         if math.isinf(sides.linear):
             return _value(math.inf, notes)
