@@ -32,6 +32,13 @@ _THIN = 0.02
 Measured: .045 and more for Gaussian, uniform and Cauchy samples in 2 to 5 dimensions from 60 samples on; .009 and less
 for a spiral and for a surface in 3 dimensions."""
 
+_NOT_NORMAL = 0.03
+"""Largest distance of a coordinate's distribution function from that of a normal that is let pass; a uniform one is .057
+away, Student's t with 3 degrees of freedom .06."""
+
+_BY_CHANCE = 1.5
+"""The same times √N: normal samples are hardly ever so far away (none of 40 000 drawn was; Lilliefors 1967: 1 in 100 beyond 1.03)."""
+
 Notes = list[tuple[str, str]]
 """Flags (or "" where none is due) with their amounts in words."""
 
@@ -44,12 +51,14 @@ class _Sides:
         x, y: uncorrelated coordinates with variance 1, canonical pairs first.
         linear: information in nats that goes to the coordinates left out.
         notes: what was left out.
+        spanned: for either side, whether none of its coordinates is a linear combination of others.
     """
 
     x: Float[np.ndarray, "sample dim_x"]
     y: Float[np.ndarray, "sample dim_y"]
     linear: float
     notes: Notes
+    spanned: tuple[bool, bool]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,8 +74,8 @@ class Lga(PairEstimator):
     data the model is right whatever h is; for h → ∞ the value becomes that of ``gaussian``. So strong and elongated
     dependence, where neighbours give up, costs nothing in itself.
 
-    Each side is made uncorrelated with variance 1 first: any linear map of either side leaves the value but for
-    rounding. h is the Euclidean distance to the k-th neighbour **in the joint space, for all three densities**, so that
+    Each side is made uncorrelated with variance 1 first: where coordinates are taken as they are, any linear map of
+    either side leaves the value but for rounding. h is the Euclidean distance to the k-th neighbour **in the joint space, for all three densities**, so that
     their smoothing errors cancel: with a bandwidth of its own for each density the error for 3 × 3 normals was ten
     times as large. The sample itself is left out. The fit starts where a free amplitude has its closed form and goes on
     by damped Newton steps.
@@ -80,7 +89,10 @@ class Lga(PairEstimator):
             fine structure with many samples, 50 smooth data. Below 10 many fits have flat directions.
         marginals: ``"normal"`` makes each coordinate normal by its ranks first, which leaves the information but takes
             away sharp edges, gaps between modes and heavy tails of single coordinates. Linear maps that mix
-            coordinates then change the value; increasing maps of single coordinates do not.
+            coordinates then change the value; increasing maps of single coordinates do not. Ranks cannot tell more
+            than the sample size: 0.24 of 4.26 nats are missing at ρ = 0.9999 and 500 samples. ``"auto"`` does so with
+            coordinates that are clearly not normal (Kolmogorov's distance above 0.03 and 1.5/√N), none of which is a
+            linear combination of others; ``"as-is"`` with none.
 
     Range: any value; raw values of independent data scatter around a small positive bias (0.03 bits at 1000 samples of
     1 × 1 coordinates with k = 25). Infinite (flag ``manifold``) where a linear combination of y is one of x.
@@ -118,14 +130,14 @@ class Lga(PairEstimator):
     """
 
     k: int = 25
-    marginals: Literal["as-is", "normal"] = "as-is"
+    marginals: Literal["auto", "as-is", "normal"] = "auto"
     name: ClassVar[str] = "lga"
     kinds: ClassVar[tuple[str, ...]] = ("continuous",)
 
     def __post_init__(self) -> None:
         check_neighbors(self.name, self.k, "euclidean")
-        if self.marginals not in ("as-is", "normal"):
-            raise InputError(f"marginals is {self.marginals!r}; expected 'as-is' or 'normal'")
+        if self.marginals not in ("auto", "as-is", "normal"):
+            raise InputError(f"marginals is {self.marginals!r}; expected 'auto', 'as-is' or 'normal'")
 
     def between(self, x: Variable, y: Variable) -> PairValue:
         """Return I(X;Y) in bits; see the class."""
@@ -133,11 +145,14 @@ class Lga(PairEstimator):
         known = nothing_to_tell(x, y)
         if known is not None:
             return known
-        made = [normal_scores(side) if self.marginals == "normal" else side for side in (x, y)]
-        sides = _sides(made[0].values, made[1].values)
+        sides = _sides(x.values, y.values)
         notes = [*sides.notes, *_ties(x, y)]
         if math.isinf(sides.linear):
             return _value(math.inf, notes)
+        (left, n_left), (right, n_right) = map(self._tamed, (x, y), sides.spanned)
+        if n_left + n_right:
+            sides = _sides(left, right)
+            notes = [*sides.notes, *_ties(x, y), ("", f"{n_left + n_right} coordinates made normal by their ranks")]
         surfaces = [*_surface("x", sides.x), *_surface("y", sides.y)]
         if surfaces:
             return _value(math.nan, [*notes, *surfaces])
@@ -148,6 +163,21 @@ class Lga(PairEstimator):
             return _value(math.nan, [*notes, ("ties", words)])
         nats, fitted = local_information(sides.x, sides.y, bandwidth)
         return _value(nats + sides.linear, [*notes, *fitted])
+
+    def _tamed(self, side: Variable, spanned: bool) -> tuple[Points, int]:
+        """Return the coordinates, those made normal by their ranks that are asked for, and how many these are.
+
+        None where coordinates depend linearly on each other (``spanned`` is False), which ranks would hide.
+        """
+        if self.marginals == "as-is" or not spanned:
+            return side.varying, 0
+        tamed = normal_scores(side).values
+        if self.marginals == "auto":
+            far = np.array([_distance_from_normal(column) for column in side.varying.T])
+            chosen = far > max(_NOT_NORMAL, _BY_CHANCE / math.sqrt(side.n))
+        else:
+            chosen = np.full(tamed.shape[1], True)
+        return np.where(chosen, tamed, side.varying), int(chosen.sum())
 
 
 def local_information(
@@ -161,6 +191,18 @@ def local_information(
     notes = [("", f"{left} of {3 * len(x)} local fits have not converged")] if left else []
     notes += [("", f"{off} samples are far from all others and widen their covariance")] if off else []
     return nats, notes
+
+
+def _distance_from_normal(values: Float[np.ndarray, " sample"]) -> float:
+    """Largest distance between the distribution function of samples and that of a normal of equal mean and variance."""
+    from scipy.special import ndtr
+
+    ordered = np.sort(values)
+    scale = np.abs(ordered - ordered.mean()).max()
+    scaled = (ordered - ordered.mean()) / scale
+    theory, n = ndtr(scaled / scaled.std()), len(values)
+    steps = np.arange(n + 1) / n
+    return float(np.maximum(steps[1:] - theory, theory - steps[:-1]).max())
 
 
 def neighbor_distance(points: Points, k: int) -> Float[np.ndarray, " sample"]:
@@ -188,6 +230,7 @@ def _sides(x: Float[np.ndarray, "sample dim_x"], y: Float[np.ndarray, "sample di
         y=right.columns @ (span_y.transform @ turn_y[:kept_y].T) * math.sqrt(n),
         linear=linear,
         notes=[*_dependent("x", left, span_x), *_dependent("y", right, span_y), *notes],
+        spanned=(span_x.rank == left.columns.shape[1], span_y.rank == right.columns.shape[1]),
     )
 
 

@@ -10,6 +10,13 @@ from infoplane.errors import ConfigError, did_you_mean
 from infoplane.experiments.base import Experiment, draw_figures
 from infoplane.experiments.invertibility import INVERTIBILITY
 from infoplane.experiments.robustness import ROBUSTNESS
+from infoplane.experiments.saxe_activations import SAXE_ACTIVATIONS
+from infoplane.experiments.saxe_batch import SAXE_BATCH
+from infoplane.experiments.saxe_irrelevant import SAXE_IRRELEVANT
+from infoplane.experiments.saxe_linear import SAXE_LINEAR
+from infoplane.experiments.saxe_minimal import SAXE_MINIMAL
+from infoplane.experiments.saxe_overtraining import SAXE_OVERTRAINING
+from infoplane.experiments.saxe_overtraining_linear import SAXE_OVERTRAINING_LINEAR
 from infoplane.experiments.szt import SZT
 from infoplane.experiments.szt_depth import SZT_DEPTH
 from infoplane.experiments.szt_fraction import SZT_FRACTION
@@ -20,12 +27,28 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from infoplane.runs import pools
+    from infoplane.runs.computed import Settings
     from infoplane.runs.config import Config
     from infoplane.runs.engine import OnEvent
 
 EXPERIMENTS: dict[str, Experiment] = {
     experiment.name: experiment
-    for experiment in (SZT, SZT_GRADIENTS, SZT_FRACTION, SZT_DEPTH, SZT_IB_BOUND, INVERTIBILITY, ROBUSTNESS)
+    for experiment in (
+        SZT,
+        SZT_GRADIENTS,
+        SZT_FRACTION,
+        SZT_DEPTH,
+        SZT_IB_BOUND,
+        INVERTIBILITY,
+        ROBUSTNESS,
+        SAXE_ACTIVATIONS,
+        SAXE_BATCH,
+        SAXE_OVERTRAINING,
+        SAXE_MINIMAL,
+        SAXE_LINEAR,
+        SAXE_OVERTRAINING_LINEAR,
+        SAXE_IRRELEVANT,
+    )
 }
 
 DEFAULT_FIGURES = Experiment.figures
@@ -33,24 +56,26 @@ DEFAULT_FIGURES = Experiment.figures
 
 
 def configure(
-    what: "str | Path | Config",
+    what: "str | Path | Config | Settings",
     *,
     quick: bool = False,
     as_paper: bool = False,
     changes: Mapping[str, Any] | None = None,
-) -> "Config":
+) -> "Config | Settings":
     """Return the checked configuration of an experiment's name, a TOML file or a configuration.
 
     Raises:
         ConfigError: for an unknown name (the nearest is named), whatever is wrong with a key, or a variant of
             what is no packaged experiment.
     """
-    from infoplane.runs.config import Config, override, parse, read_toml
+    from infoplane.runs.computed import Settings
+    from infoplane.runs.config import Config, override, parse, read, read_toml
 
-    packaged = not isinstance(what, Config) and str(what) in EXPERIMENTS
+    ready = isinstance(what, Config | Settings)
+    packaged = not ready and str(what) in EXPERIMENTS
     if (quick or as_paper) and not packaged:
         raise ConfigError("--quick and --as paper are variants of packaged experiments; set the keys instead")
-    if isinstance(what, Config):
+    if ready:
         tree = what.tree()
     elif packaged:
         tree = EXPERIMENTS[str(what)].tree(quick=quick, as_paper=as_paper)
@@ -58,7 +83,11 @@ def configure(
         tree = {"name": _name_of(Path(what))} | read_toml(Path(what))
     else:
         raise ConfigError(f"unknown experiment '{what}'{did_you_mean(str(what), EXPERIMENTS)}")
-    return parse(override(tree, changes or {}))
+    tree = override(tree, changes or {})
+    of = what if isinstance(what, Settings) else EXPERIMENTS[str(what)].settings if packaged else None
+    if of is None:
+        return parse(tree)
+    return read(tree, of if isinstance(of, type) else type(of))
 
 
 def _name_of(path: Path) -> str:

@@ -10,6 +10,8 @@ from infoplane import files
 if TYPE_CHECKING:
     import xarray as xr
 
+    from infoplane.runs.computed import Computation
+
 Draw = Callable[["xr.Dataset"], Any]
 """Draws one figure of a result and returns it (a matplotlib Figure)."""
 
@@ -27,6 +29,8 @@ class Experiment:
         paper: what ``--as paper`` changes, where a paper's text and its public code differ.
         paper_note: what is known of the difference.
         figures: names of the figure functions in `infoplane.plots` that it draws.
+        computation: what is computed, for an experiment whose numbers come from a formula; of those that train
+            networks None.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Experiment:
     paper: Mapping[str, Any]
     paper_note: str
     figures: Sequence[str] = ("plane", "snapshots", "information", "training")
+    computation: "Callable[[], Computation] | None" = None
 
     def tree(self, *, quick: bool = False, as_paper: bool = False) -> dict[str, Any]:
         """Return the configuration's keys with the variants that are asked for."""

@@ -5,7 +5,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -35,11 +35,16 @@ Activation = Literal["tanh", "relu", "linear", "softsign", "softplus", "elu", "s
 Initialisation = Literal["fan-in", "fan-out", "glorot", "keras"]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Keys that are checked: unknown ones and other types are refused."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class DataConfig(_Section):
+Kind = TypeVar("Kind", bound=Section)
+
+
+class DataConfig(Section):
     """Which data set, whether its labels are shuffled, and the rule of the 12-bit task where it is that."""
 
     name: str = "szt"
@@ -55,7 +60,7 @@ class DataConfig(_Section):
         return {key: value for key, value in given.items() if value is not None}
 
 
-class ModelConfig(_Section):
+class ModelConfig(Section):
     """A fully connected network: hidden units, activation, how kernels are drawn (biases are 0)."""
 
     hidden: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10, 7, 5, 4, 3)
@@ -69,7 +74,7 @@ class ModelConfig(_Section):
         return self.init, self.output_init or self.init
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """How the network is trained.
 
     ``weight_decay`` adds its multiple of the kernels to their gradient; ``momentum`` is for
@@ -99,7 +104,7 @@ SCHEDULE_KEYS = {
 """The keys of each kind of schedule."""
 
 
-class ScheduleConfig(_Section):
+class ScheduleConfig(Section):
     """Which epochs are measured; each kind has keys of its own."""
 
     kind: Literal["every", "log", "piecewise", "list", "delta-exact", "delta-approx"] = "log"
@@ -165,7 +170,7 @@ def _name(spec: str | Mapping[str, Any]) -> str:
 EstimatorSpec = Annotated[str | dict[str, Any], BeforeValidator(_named)]
 
 
-class MeasureConfig(_Section):
+class MeasureConfig(Section):
     """Which inputs are measured: all, the rows trained on, those held out; and what is measured at fewer epochs.
 
     Several parts are measured apart. The first has the names of a result to itself, the others stand beside it; see
@@ -187,7 +192,7 @@ class MeasureConfig(_Section):
         return self
 
 
-class Config(_Section):
+class Config(Section):
     """Everything a run depends on: the same configuration gives the same bits on one machine type."""
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$")] = "run"
@@ -264,12 +269,7 @@ def parse(tree: Mapping[str, Any]) -> Config:
     Raises:
         ConfigError: one line with the key's path, what came and what was expected.
     """
-    try:
-        config = Config.model_validate_json(json.dumps(tree, default=_plain))
-    except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
-    except (ValueError, TypeError, RecursionError) as error:
-        raise ConfigError(f"configuration cannot be read: {error}") from None
+    config = read(tree, Config)
     try:
         config.schedule.build()
         config.build_estimators()
@@ -278,6 +278,20 @@ def parse(tree: Mapping[str, Any]) -> Config:
     except (TypeError, ValueError, OverflowError) as error:  # a plug-in may meet a type it did not think of
         raise ConfigError(f"estimators: a parameter has a value of the wrong type ({error})") from None
     return config
+
+
+def read(tree: Mapping[str, Any], kind: type[Kind]) -> Kind:
+    """Check a nested mapping against the keys of a model and build it.
+
+    Raises:
+        ConfigError: see `parse`.
+    """
+    try:
+        return kind.model_validate_json(json.dumps(tree, default=_plain))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, kind)) from None
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ConfigError(f"configuration cannot be read: {error}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -361,13 +375,13 @@ def override(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return changed
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, kind: type[Section]) -> str:
     """Say the first thing wrong in one line, and how many more there are."""
     first, *rest = error.errors(include_url=False)
     more = [one for one in rest if one["loc"] != first["loc"][: len(one["loc"])]]  # not what follows from it
     path = ".".join(str(part) for part in first["loc"]) if first["loc"] else "configuration"
     if first["type"] == "extra_forbidden":
-        text = f"unknown key '{path}'{did_you_mean(path, _known_keys(Config))}"
+        text = f"unknown key '{path}'{did_you_mean(path, _known_keys(kind))}"
     elif first["type"] == "value_error":
         text = f"{path}: {first['msg'].removeprefix('Value error, ')}"
     else:
@@ -375,11 +389,11 @@ def _explain(error: ValidationError) -> str:
     return text + (f" (and {len(more)} more)" if more else "")
 
 
-def _known_keys(section: type[_Section], prefix: str = "") -> list[str]:
+def _known_keys(section: type[Section], prefix: str = "") -> list[str]:
     """Return the path of every key, those of sections included."""
     keys: list[str] = []
     for name, field in section.model_fields.items():
         keys.append(prefix + name)
-        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             keys += _known_keys(field.annotation, f"{prefix}{name}.")
     return keys

@@ -121,8 +121,8 @@ def _work(job: Job, store: Store, on_event: OnEvent | None, opener: pools.Opener
     """Compute what is missing, then put the pieces together."""
     found = ledgers(job, store)
     left = [ledger for ledger in found if not ledger.finished]
-    if not left and (ready := _ready(store, on_event)) is not None:
-        return ready
+    if not left and (done := ready(store, on_event)) is not None:
+        return done
     store.record("start", groups=len(found), groups_left=len(left))
     if left:
         _compute(job, store, found, on_event, opener)
@@ -133,7 +133,7 @@ def _work(job: Job, store: Store, on_event: OnEvent | None, opener: pools.Opener
     return ds
 
 
-def _ready(store: Store, on_event: OnEvent | None) -> "xr.Dataset | None":
+def ready(store: Store, on_event: OnEvent | None) -> "xr.Dataset | None":
     """Return the result of a run that has ended, when it stands as it was written."""
     from infoplane import results
 
@@ -158,7 +158,7 @@ def _compute(
     """Work through the groups that are left; on a signal write what there is and raise `Interrupted`."""
     resumed = sum(len(one.kept) * one.epochs_done for one in found)
     meter = Meter(resumed, job.net_epochs, on_event, job.unit)
-    with _stop_on_signals() as stop, opener(int(store.about["threads"])) as pool:
+    with stop_on_signals() as stop, opener(int(store.about["threads"])) as pool:
         dispatch = Dispatch(job, found, pool, store, stop, meter)
         for plan in job.plans if pool.shares_process else ():
             worker.know(plan)
@@ -210,16 +210,16 @@ def failures(events: list[dict[str, Any]], found: list[GroupLedger]) -> list[dic
     return list(told.values())
 
 
-class _Stop(threading.Event):
+class Stop(threading.Event):
     """Set when the run is to stop; remembers which signal asked for it."""
 
     signal_number: int | None = None
 
 
 @contextlib.contextmanager
-def _stop_on_signals() -> Iterator[_Stop]:
+def stop_on_signals() -> Iterator[Stop]:
     """Turn the first SIGINT or SIGTERM into a request to stop; a second one ends the process at once."""
-    stop = _Stop()
+    stop = Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return

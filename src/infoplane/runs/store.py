@@ -22,7 +22,7 @@ import numpy as np
 from infoplane import files
 from infoplane.errors import ConfigError, StoreError
 from infoplane.runs import archive, threads
-from infoplane.runs.config import Config, parse
+from infoplane.runs.config import Config, Section, parse
 from infoplane.runs.provenance import provenance
 from infoplane.runs.task import MISSING
 
@@ -113,10 +113,13 @@ class Store:
 
     @classmethod
     @contextlib.contextmanager
-    def create(cls, folder: Path, config: Config, data: Mapping[str, str] | None = None) -> Iterator["Store"]:
+    def create(
+        cls, folder: Path, config: Section, data: Mapping[str, str] | None = None, kind: str = "trained"
+    ) -> Iterator["Store"]:
         """Make the folder, hold it, and write what is asked for, before anything is computed.
 
-        ``data`` is the SHA-256 of every data set; see `infoplane.runs.job.Job.data`.
+        ``data`` is the SHA-256 of every data set, see `infoplane.runs.job.Job.data`; ``kind`` says how the run comes
+        about: its networks are trained, or it is computed (`infoplane.runs.computed`).
 
         Raises:
             StoreError: see `check_free`; also when another process is just starting there.
@@ -127,7 +130,7 @@ class Store:
         with store.lock():
             if (folder / _ASKED).exists():  # another process was faster
                 raise StoreError(f"{folder}: already a run, which has just begun; give another --out")
-            asked = {"format": FORMAT, "config": config.model_dump(mode="json"), "data": dict(data or {})}
+            asked = {"format": FORMAT, "kind": kind, "config": config.model_dump(mode="json"), "data": dict(data or {})}
             asked |= {"threads": threads.cores()} | provenance()
             files.write_json(folder / _ASKED, asked | {_CHECK: _check_of(asked)})
             store.sweep()
