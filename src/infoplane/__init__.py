@@ -15,6 +15,7 @@ from infoplane.errors import ConfigError, InfoplaneError, InputError, StoreError
 if TYPE_CHECKING:
     from infoplane import data as datasets
     from infoplane.estimators import Estimate, LayerInformation, entropy, layer_information, list_estimators
+    from infoplane.estimators.as_if_random import as_if_random
     from infoplane.estimators.flags import explain
     from infoplane.estimators.mutual import mutual_information
     from infoplane.experiments import resume, run
@@ -33,6 +34,7 @@ __all__ = [
     "LayerInformation",
     "Recorder",
     "StoreError",
+    "as_if_random",
     "claims",
     "datasets",
     "entropy",
@@ -53,6 +55,7 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "Estimate": "infoplane.estimators",
     "LayerInformation": "infoplane.estimators",
     "Recorder": "infoplane.record",
+    "as_if_random": "infoplane.estimators.as_if_random",
     "claims": "infoplane.experiments.claims",
     "entropy": "infoplane.estimators",
     "explain": "infoplane.estimators.flags",

@@ -35,6 +35,7 @@ _OF_PART = {"all_": "; of all inputs", "train_": "; of the inputs trained on", H
 
 INFORMATION_DIMS = ("estimator", "member", "epoch", "layer", "variable")
 LAYER_DIMS = ("member", "epoch", "layer")
+HISTOGRAM_DIMS = (*LAYER_DIMS, "cell")
 CURVE_DIMS = ("split", "member", "step")
 NORM_DIMS = ("member", "step", "layer")
 
@@ -52,11 +53,14 @@ DESCRIPTIONS = {
     "distinct_rows": ("1", "number of distinct activation rows, compared exactly"),
     "distinct_rows_float16": ("1", "number of distinct activation rows, rounded to half precision"),
     "distinct_rows_float64": ("1", "number of distinct activation rows, computed in float64 from the float32 weights"),
+    "histogram": ("1", "share of the layer's values in each cell of activations, by where the cell begins"),
     "rank": ("1", "numerical rank of the activations (units by samples)"),
     "rank_float64": ("1", "numerical rank of the activations computed in float64"),
     "loss": ("nats", "cross-entropy; of the training rows as the mini-batches pass"),
     "accuracy": ("1", "share of samples given their class; of the training rows as the mini-batches pass"),
     "weight_norm": ("1", "Frobenius norm of the layer's kernel"),
+    "training_error": ("1", "mean squared error on the rows trained on, over the variance of the label"),
+    "generalisation_error": ("1", "mean squared error on new inputs, exact, over the variance of the label"),
     "gradient_mean": ("1", "norm of the mean over an epoch's mini-batches of the gradient of the layer's kernel"),
     "gradient_std": ("1", "root of the trace of the covariance of that gradient over the epoch's mini-batches"),
     "order_violation": (

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from infoplane import results
+from infoplane.nets.histogram import LOWER
 
 LAYERS = ("hidden1", "hidden2", "output")
 H_X, H_Y, N = 8.0, 1.0, 256
@@ -20,6 +21,12 @@ def _information(n_members, epochs, n_layers):
     i_xt = H_X * (1 - 0.7 * depth) + 2 * depth * np.sin(3 * time) + start
     i_ty = H_Y * (1 - 0.9 * depth * (1 - time)) - 0.1 * np.abs(start)
     return np.stack([i_xt, i_ty], axis=-1)
+
+
+def _shares(shape):
+    """Shares of activations that add up to one, most of them between −1 and 1."""
+    weights = np.where(np.abs(LOWER) < 1, 1.0, 1e-4)
+    return np.random.default_rng(0).dirichlet(weights, shape).astype(np.float32)
 
 
 @pytest.fixture
@@ -42,6 +49,7 @@ def make_result():
             "variable": list(results.VARIABLES),
             "split": list(results.SPLITS),
             "step": steps,
+            "cell": LOWER,
         }
         norms = np.ones((members, len(steps), len(layers))) * (1 + np.arange(len(layers)))
         variables = {
@@ -51,6 +59,7 @@ def make_result():
             "weight_norm": (results.NORM_DIMS, norms),
             "member_flags": (("member",), np.zeros(members, np.int32)),
             "distinct_rows": (results.LAYER_DIMS, np.full((members, len(epochs), len(layers)), N - 1.0)),
+            "histogram": (results.HISTOGRAM_DIMS, _shares((members, len(epochs), len(layers)))),
             "rank": (results.LAYER_DIMS, np.full((members, len(epochs), len(layers)), 3.0)),
         }
         attributes = {

@@ -69,3 +69,10 @@ def test_a_result_without_gradients_is_refused_and_not_suited(result):
     with pytest.raises(InputError, match="gradients needs 'gradient_mean'"):
         gradients(result)
     assert "gradients" not in suited(result, FIGURES)
+
+
+def test_dead_members_have_no_part_in_the_transition(with_gradients):
+    dead = with_gradients.copy(deep=True)
+    for name in ("gradient_mean", "gradient_std"):
+        dead[name][1] = 0.0
+    assert transition(dead) == CROSSES + 1

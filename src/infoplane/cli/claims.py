@@ -51,7 +51,7 @@ def _answer(folder: Path) -> "Answered":
 
     ds = load(folder)
     place = folder if folder.is_dir() else folder.parent
-    return table.Answered(place.resolve().name, table.command(ds), judge(ds), table.pictures(place))
+    return table.Answered(place.resolve().name, table.command(ds), judge(ds), table.pictures(place), table.purpose(ds))
 
 
 def _show(one: "Answered") -> None:

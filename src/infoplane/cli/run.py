@@ -52,7 +52,7 @@ def run(
         str | None, typer.Option(metavar="PREFIX", help="With all: the experiments whose names begin so.")
     ] = None,
 ) -> None:
-    """Train networks, measure every layer, draw the plane.
+    """Train networks or compute a formula, measure every layer, draw the figures.
 
     Example: infoplane run szt --quick --set model.activation=relu --set data.shuffle_labels=true
 
@@ -118,17 +118,16 @@ def resume(
     What is damaged on disk is computed again. A changed configuration, data set or package is refused; --force-new
     starts a new run beside the old one.
     """
-    from infoplane.experiments import configure, place
+    from infoplane.experiments import config_in, configure, place
     from infoplane.experiments import resume as resume_experiment
     from infoplane.experiments import run as run_experiment
     from infoplane.record.folder import is_recording
     from infoplane.runs.config import parse_assignment
-    from infoplane.runs.store import Store
 
     if is_recording(folder):
         fail(f"{folder}: a recording; go on by running your own training again with out={str(folder)!r}")
     changes = dict(parse_assignment(text) for text in set_ or [])
-    config, where = configure(Store.open(folder).config, changes=changes), _where(workers, cluster)
+    config, where = configure(config_in(folder), changes=changes), _where(workers, cluster)
     if force_new:
         new = place(folder, force_new=True)
         _show_result(compute(str(new), lambda show: run_experiment(config, new, where, on_event=show)), new)
@@ -166,12 +165,25 @@ def _show_result(ds: "xr.Dataset", folder: Path) -> None:
     failed = json.loads(ds.attrs["failed"])
     for one in failed:
         typer.echo(_tell_failure(one))
+    _show_claims(ds, folder)
     pictures = sorted(path.name for path in (folder / "figures").glob("*.png"))
     typer.echo(f"\n{folder}: results.nc, figures/ ({', '.join(pictures[:4])}{', …' if len(pictures) > 4 else ''})")
     typer.echo(f"next: infoplane export {shlex.quote(str(folder))} --to csv")
     if failed:
         typer.echo(f"partial: {len(failed)} tasks failed; try them again with infoplane resume", err=True)
         raise typer.Exit(PARTIAL)
+
+
+def _show_claims(ds: "xr.Dataset", folder: Path) -> None:
+    """Print what a packaged experiment says of its claims, a line each."""
+    from infoplane.experiments.claims import claims, table
+
+    purpose = table.purpose(ds)
+    chosen = table.Answered(folder.name, "", claims(ds), (), purpose).chosen if purpose else []
+    if chosen:
+        typer.echo(f"\nclaims, with their numbers in 'infoplane claims {shlex.quote(str(folder))}':")
+    for verdicts in table.by_claim(chosen):
+        typer.echo(f"  {table.brief(verdicts)}")
 
 
 def _tell_failure(one: dict[str, Any]) -> str:

@@ -118,10 +118,13 @@ class Binning(EntropyEstimator):
         codes = np.zeros((layers.n_layers, layers.n_samples), np.uint64)
         clipped = np.zeros(layers.n_layers)
         for index in np.flatnonzero(layers.finite):
-            t = layers.host[index]
-            codes[index] = cells.mixed_radix(self._digits(t, layers, int(index)))
-            clipped[index] = self._clipped_share(t)
+            codes[index] = self.cells_of(layers, int(index))
+            clipped[index] = self.clipped_share(layers.host[index])
         return count(layers, codes, clipped)
+
+    def cells_of(self, layers: Layers, index: int) -> cells.Codes:
+        """Number the joint cell of each sample of one layer, which is finite."""
+        return cells.mixed_radix(self._digits(layers.host[index], layers, index))
 
     def _digits(self, t: Float[np.ndarray, "dim sample"], layers: Layers, index: int) -> list[tuple[np.ndarray, int]]:
         """Return the cells of each unit and their number."""
@@ -140,7 +143,7 @@ class Binning(EntropyEstimator):
         n_equal = self.bins - 1 if self.edges == "idnns" else self.bins
         return cells.uniform_cells(t, self.low, self.high, n_equal, last_open=self.edges == "idnns")
 
-    def _clipped_share(self, t: Float[np.ndarray, "dim sample"]) -> float:
+    def clipped_share(self, t: Float[np.ndarray, "dim sample"]) -> float:
         """Share of values outside the range of fixed edges."""
         if self.edges not in ("fixed", "idnns") or (t.min() >= self.low and t.max() <= self.high):
             return 0.0

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
-from infoplane.errors import ConfigError, did_you_mean
+from infoplane.errors import ConfigError, StoreError, did_you_mean
 from infoplane.experiments.base import Experiment, draw_figures
 from infoplane.experiments.invertibility import INVERTIBILITY
 from infoplane.experiments.robustness import ROBUSTNESS
@@ -17,6 +17,7 @@ from infoplane.experiments.saxe_linear import SAXE_LINEAR
 from infoplane.experiments.saxe_minimal import SAXE_MINIMAL
 from infoplane.experiments.saxe_overtraining import SAXE_OVERTRAINING
 from infoplane.experiments.saxe_overtraining_linear import SAXE_OVERTRAINING_LINEAR
+from infoplane.experiments.saxe_relu_bins import SAXE_RELU_BINS
 from infoplane.experiments.szt import SZT
 from infoplane.experiments.szt_depth import SZT_DEPTH
 from infoplane.experiments.szt_fraction import SZT_FRACTION
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from infoplane.runs import pools
-    from infoplane.runs.computed import Settings
+    from infoplane.runs.computed import Computation, Settings
     from infoplane.runs.config import Config
     from infoplane.runs.engine import OnEvent
 
@@ -44,6 +45,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         SAXE_ACTIVATIONS,
         SAXE_BATCH,
         SAXE_OVERTRAINING,
+        SAXE_RELU_BINS,
         SAXE_MINIMAL,
         SAXE_LINEAR,
         SAXE_OVERTRAINING_LINEAR,
@@ -69,13 +71,12 @@ def configure(
             what is no packaged experiment.
     """
     from infoplane.runs.computed import Settings
-    from infoplane.runs.config import Config, override, parse, read, read_toml
+    from infoplane.runs.config import Config, override, parse, read_toml
 
-    ready = isinstance(what, Config | Settings)
-    packaged = not ready and str(what) in EXPERIMENTS
+    packaged = isinstance(what, str | Path) and str(what) in EXPERIMENTS
     if (quick or as_paper) and not packaged:
         raise ConfigError("--quick and --as paper are variants of packaged experiments; set the keys instead")
-    if ready:
+    if isinstance(what, Config | Settings):
         tree = what.tree()
     elif packaged:
         tree = EXPERIMENTS[str(what)].tree(quick=quick, as_paper=as_paper)
@@ -84,10 +85,38 @@ def configure(
     else:
         raise ConfigError(f"unknown experiment '{what}'{did_you_mean(str(what), EXPERIMENTS)}")
     tree = override(tree, changes or {})
-    of = what if isinstance(what, Settings) else EXPERIMENTS[str(what)].settings if packaged else None
-    if of is None:
-        return parse(tree)
-    return read(tree, of if isinstance(of, type) else type(of))
+    if isinstance(what, Settings) or (packaged and EXPERIMENTS[str(what)].computation):
+        return _computation(what.name if isinstance(what, Settings) else str(what)).read(tree)
+    return parse(tree)
+
+
+def _computation(name: str) -> "Computation":
+    """Return what the experiment of this name computes.
+
+    Raises:
+        ConfigError: for an experiment that computes nothing.
+    """
+    experiment = EXPERIMENTS.get(name)
+    if experiment is None or experiment.computation is None:
+        known = [one.name for one in EXPERIMENTS.values() if one.computation]
+        raise ConfigError(f"'{name}' is no experiment that is computed by a formula{did_you_mean(name, known)}")
+    return experiment.computation()
+
+
+def config_in(folder: Path) -> "Config | Settings":
+    """Return the configuration that a folder's run was asked for.
+
+    Raises:
+        StoreError: when it holds no run.
+        ConfigError: when it holds one of an experiment that this version does not have.
+    """
+    from infoplane.runs import computed
+    from infoplane.runs.store import Store
+
+    if not computed.is_computed(folder):
+        return Store.open(folder).config
+    asked = computed.settings_in(folder)
+    return _computation(str(asked.get("name"))).read(asked)
 
 
 def _name_of(path: Path) -> str:
@@ -105,7 +134,7 @@ def new_folder(name: str) -> Path:
 
 
 def run(
-    experiment_or_config: "str | Path | Config",
+    experiment_or_config: "str | Path | Config | Settings",
     out: str | Path | None = None,
     executor: "pools.Where" = None,
     *,
@@ -123,6 +152,7 @@ def run(
         out: the run's folder; a new one under ``runs/`` when it is not given.
         executor: where tasks are computed: None in this process, a number of local worker processes, the
             address of a Dask scheduler, or any `concurrent.futures.Executor`. The numbers do not depend on it.
+            Experiments that are computed by a formula take none.
         quick: the small version of a packaged experiment.
         as_paper: follow the paper's text where its public code differs.
         force_new: where ``out`` already holds a run, start a new one beside it (``OUT-2``, …).
@@ -140,11 +170,14 @@ def run(
         StoreError: when the folder cannot be used.
         KeyboardInterrupt: when stopped; what was measured is kept and `resume` goes on.
     """
-    from infoplane.runs import engine
+    from infoplane.runs import computed, engine
 
     config = configure(experiment_or_config, quick=quick, as_paper=as_paper, changes=overrides)
     folder = place(Path(out) if out is not None else new_folder(config.name), force_new=force_new)
-    return _finish(engine.run(config, folder, on_event, executor), folder)
+    if not isinstance(config, computed.Settings):
+        return _finish(engine.run(config, folder, on_event, executor), folder)
+    _refuse_executor(config.name, executor)
+    return _finish(computed.run(_computation(config.name), config, folder, on_event), folder)
 
 
 def resume(
@@ -164,13 +197,28 @@ def resume(
         StoreError: when the folder holds no run or is in use, or when its configuration, data or a package is
             another one than before; names each difference.
     """
-    from infoplane.runs import engine
-    from infoplane.runs.store import Store
+    from infoplane.runs import computed, engine
 
     folder = Path(folder)
     if force_new:
-        return run(Store.open(folder).config, folder, executor, force_new=True, on_event=on_event, **overrides)
+        return run(config_in(folder), folder, executor, force_new=True, on_event=on_event, **overrides)
+    if computed.is_computed(folder):
+        name = config_in(folder).name
+        _refuse_executor(name, executor)
+        return _finish(computed.resume(_computation(name), folder, on_event, overrides), folder)
     return _finish(engine.resume(folder, on_event, executor, overrides), folder)
+
+
+def _refuse_executor(name: str, executor: "pools.Where") -> None:
+    """Refuse workers for what is computed in a few seconds.
+
+    Raises:
+        ConfigError: when there are any.
+    """
+    if executor is not None:
+        raise ConfigError(
+            f"{name} is computed by a formula in this process; leave out --workers, --cluster or executor"
+        )
 
 
 def place(folder: Path, *, force_new: bool) -> Path:
@@ -235,7 +283,7 @@ def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
     if is_sweep(ds) and experiment:
         return _draw_sweep(ds, experiment.figures, folder / "figures", record)
     names = ["plane"] if is_sweep(ds) else [*(experiment.figures if experiment else DEFAULT_FIGURES)]
-    if ds.sizes["estimator"] > 1:
+    if ds.sizes["estimator"] > 1 and not (experiment and experiment.computation):
         names.append("planes")  # the others show the first estimator
     if not is_sweep(ds):
         paths = draw_figures(ds, suited(ds, names), folder / "figures", record)

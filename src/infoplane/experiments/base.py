@@ -29,6 +29,7 @@ class Experiment:
         paper: what ``--as paper`` changes, where a paper's text and its public code differ.
         paper_note: what is known of the difference.
         figures: names of the figure functions in `infoplane.plots` that it draws.
+        claims: ids of the claims that it is there to decide, in `infoplane.experiments.claims`.
         computation: what is computed, for an experiment whose numbers come from a formula; of those that train
             networks None.
     """
@@ -41,6 +42,7 @@ class Experiment:
     paper: Mapping[str, Any]
     paper_note: str
     figures: Sequence[str] = ("plane", "snapshots", "information", "training")
+    claims: Sequence[str] = ()
     computation: "Callable[[], Computation] | None" = None
 
     def tree(self, *, quick: bool = False, as_paper: bool = False) -> dict[str, Any]:

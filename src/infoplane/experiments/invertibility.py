@@ -25,4 +25,10 @@ INVERTIBILITY = Experiment(
     paper=PAPER,
     paper_note=PAPER_NOTE,
     figures=("rows", "ranks"),
+    claims=(
+        "rows-distinct-at-start",
+        "rows-distinct-at-end",
+        "rows-distinct-at-end-float64",
+        "rows-distinct-at-end-float16",
+    ),
 )

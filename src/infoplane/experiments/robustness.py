@@ -72,4 +72,17 @@ ROBUSTNESS = Experiment(
     paper=PAPER,
     paper_note=PAPER_NOTE,
     figures=("compression", "variants"),
+    claims=(
+        "survives-bins",
+        "survives-noise",
+        "survives-estimator",
+        "survives-initialisation",
+        "survives-split",
+        "survives-batch-size",
+        "survives-learning-rate",
+        "survives-widths",
+        "survives-seed",
+        "survives-activation",
+        "true-labels-compress-more",
+    ),
 )

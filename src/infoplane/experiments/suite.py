@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from infoplane.runs import pools
+    from infoplane.runs.computed import Settings
     from infoplane.runs.config import Config
     from infoplane.runs.engine import OnEvent
 
@@ -29,7 +30,7 @@ class Entry:
 
     name: str
     folder: Path
-    config: "Config"
+    config: "Config | Settings"
 
     @property
     def begun(self) -> bool:
@@ -40,24 +41,27 @@ class Entry:
     def finished(self) -> bool:
         """Whether the folder holds the finished run of this very configuration, with its figures."""
         from infoplane import files
+        from infoplane.experiments import config_in
         from infoplane.runs.store import Store
 
         result = self.folder / "results.nc"
-        if not self.begun or not result.is_file() or Store.open(self.folder).config != self.config:
+        if not self.begun or not result.is_file() or config_in(self.folder) != self.config:
             return False
         told = [event for event in Store(self.folder).events() if event.get("event") in ("start", "done", "shown")]
         ended = [event["event"] for event in told[-2:]] == ["done", "shown"]
         return ended and files.sha256(result) == told[-1].get("sha256")
 
     def run(self, executor: "pools.Where" = None, on_event: "OnEvent | None" = None) -> "xr.Dataset":
-        """Begin it, or go on with it.
+        """Begin it, or go on with it; what is computed by a formula needs no workers and takes none.
 
         Raises:
             StoreError: when the folder holds a run of another configuration, such as the small version.
             KeyboardInterrupt: when stopped; the next call goes on.
         """
         from infoplane.experiments import resume, run
+        from infoplane.runs.computed import Settings
 
+        executor = None if isinstance(self.config, Settings) else executor
         if self.begun:
             return resume(self.folder, executor, on_event=on_event, **self.config.tree())
         return run(self.config, self.folder, executor, on_event=on_event)

@@ -51,6 +51,8 @@ class LayerSummary:
         """The layer's story in plain words."""
         if min(self.input_start, self.input_end) > self.cap - SATURATION_MARGIN:
             return f"{self.input_end:.1f} of {self.cap:.1f}: says N, not the net"
+        if np.isnan(self.input_peak):
+            return "no number"
         if np.isnan(self.input_end):
             return "no number at the end: activations are not finite"
         rise = self.input_peak - self.input_start
@@ -150,7 +152,7 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     if "step" in ds and ds["epoch"].values[-1] < ds["step"].values[-1]:
         word, reached, asked = ds.attrs.get("epoch_unit", "epoch"), ds["epoch"].values[-1], ds["step"].values[-1]
         lines.append(f"incomplete: measured up to {word} {reached} of {asked}")
-    violations = largest_violation(ds)
+    violations = largest_violation(ds) if ds.attrs.get("layers", "chain") == "chain" else 0.0
     if violations > NOTICEABLE:
         lines.append(
             f"a deeper layer has up to {violations:.1f} bits more than the one before it: layers are quantised "

@@ -47,4 +47,18 @@ SZT = Experiment(
     paper=PAPER,
     paper_note=PAPER_NOTE,
     figures=("plane", "snapshots", "information", "training", "gradients", "compression"),
+    claims=(
+        "fitting",
+        "fitting-is-short",
+        "compression-tanh-bins",
+        "compression-tanh-kde",
+        "mostly-compression",
+        "below-random-weights",
+        "label-is-kept",
+        "widest-layer-stays",
+        "compression-held-out",
+        "held-out-label",
+        "layers-in-order-input",
+        "layers-in-order-label",
+    ),
 )

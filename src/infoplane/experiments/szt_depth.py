@@ -26,4 +26,8 @@ SZT_DEPTH = Experiment(
     paper=PAPER,
     paper_note=f"{PAPER_NOTE}; the paper does not print the widths of its six nets",
     figures=("variants", "compression"),
+    claims=(
+        "depth-compresses-sooner",
+        "depth-learns-sooner",
+    ),
 )

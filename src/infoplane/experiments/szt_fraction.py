@@ -26,4 +26,10 @@ SZT_FRACTION = Experiment(
     paper=PAPER,
     paper_note=f"{PAPER_NOTE}; the mini-batch is 128 in both, since 5 % of the inputs are 205 rows",
     figures=("variants", "compression", "information", "training"),
+    claims=(
+        "little-data-loses-label",
+        "more-data-more-label",
+        "compression-held-out",
+        "held-out-label",
+    ),
 )

@@ -24,4 +24,13 @@ SZT_GRADIENTS = Experiment(
     paper=PAPER,
     paper_note=PAPER_NOTE,
     figures=("gradients", "variants", "compression", "information"),
+    claims=(
+        "gradient-transition-tanh",
+        "gradient-transition-relu-linear",
+        "transition-before-compression",
+        "compression-relu-bins",
+        "compression-relu-kde",
+        "true-labels-compress-more",
+        "survives-activation",
+    ),
 )

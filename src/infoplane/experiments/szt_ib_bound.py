@@ -24,4 +24,10 @@ SZT_IB_BOUND = Experiment(
     paper=PAPER,
     paper_note=PAPER_NOTE,
     figures=("bound", "plane"),
+    claims=(
+        "near-bound-label",
+        "near-bound-input",
+        "layers-in-order-input",
+        "layers-in-order-label",
+    ),
 )

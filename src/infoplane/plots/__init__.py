@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
+from infoplane.plots.bins import bins
 from infoplane.plots.bound import bound, has_bound
 from infoplane.plots.compression import compression
 from infoplane.plots.curves import information, training
+from infoplane.plots.errors import errors, has_errors
 from infoplane.plots.gradients import gradients
+from infoplane.plots.histograms import has_histograms, histograms
+from infoplane.plots.minimal import has_weights, minimal
+from infoplane.plots.oracle import has_oracle, oracle
 from infoplane.plots.plane import plane
 from infoplane.plots.planes import planes
+from infoplane.plots.relevance import has_relevance, relevance
 from infoplane.plots.rows import ranks, rows
 from infoplane.plots.snapshots import snapshots
 from infoplane.plots.variants import variants
@@ -23,13 +29,19 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "OF_SWEEPS",
+    "bins",
     "bound",
     "compression",
+    "errors",
     "gradients",
+    "histograms",
     "information",
+    "minimal",
+    "oracle",
     "plane",
     "planes",
     "ranks",
+    "relevance",
     "rows",
     "save",
     "snapshots",
@@ -50,6 +62,12 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "bound": bound,
     "rows": rows,
     "ranks": ranks,
+    "bins": bins,
+    "histograms": histograms,
+    "minimal": minimal,
+    "errors": errors,
+    "relevance": relevance,
+    "oracle": oracle,
 }
 """Every figure by its name; each takes a result."""
 
@@ -66,6 +84,11 @@ NEEDS = {
     "bound": "bound",
     "rows": "rows",
     "ranks": "ranks",
+    "histograms": "histograms",
+    "minimal": "weights",
+    "errors": "errors",
+    "relevance": "relevance",
+    "oracle": "oracle",
 }
 """What a figure cannot be drawn without."""
 
@@ -86,6 +109,11 @@ def suited(ds: "xr.Dataset", names: Iterable[str]) -> list[str]:
         "gradients": "gradient_mean" in ds and bool(ds["gradient_mean"].notnull().any()),
         "rows": "distinct_rows" in ds,
         "bound": has_bound(ds),
+        "histograms": has_histograms(ds),
+        "weights": has_weights(ds),
+        "errors": has_errors(ds),
+        "relevance": has_relevance(ds),
+        "oracle": has_oracle(ds),
         "ranks": "rank" in ds and bool(ds["rank"].notnull().any()),
     }
     return [name for name in names if has.get(NEEDS.get(name, ""), True)]

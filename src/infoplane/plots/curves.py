@@ -59,10 +59,11 @@ def information(ds: "xr.Dataset", *, estimator: str | None = None, shuffled: "xr
         draw_layers(ax, information["epoch"].values, values, ds["layer"].values)
         _draw_beside(ax, ds, shuffled, name, variable)
         h = float(ds.attrs[attribute])
-        ax.axhline(h, gid=entropy, **style.DASHED | {"zorder": 5})
         style.epoch_axis(ax, int(ds["epoch"].values[-1]))
         ax.set_ylim(style.include((0.0, h), _reach(values), 0.03, 0.09))
-        ax.annotate(f"{entropy} = {h:.4g}", (0, h), (2, 2.5), textcoords="offset points", **style.WORDS)
+        if np.isfinite(h):  # that of a continuous variable is not
+            ax.axhline(h, gid=entropy, **style.DASHED | {"zorder": 5})
+            ax.annotate(f"{entropy} = {h:.4g}", (0, h), (2, 2.5), textcoords="offset points", **style.WORDS)
         style.draw_rug(ax, information["epoch"].values)
     style.layer_legend(figure, ds["layer"].values)
     style.write_caption(figure, [*content.caption(ds, estimator=name, band=True), *_told(ds, shuffled, name)])
@@ -127,7 +128,7 @@ def training(ds: "xr.Dataset") -> "Figure":
         style.dress(ax, content.epoch_word(ds), label)
         values = ds[curve].transpose("split", "member", "step")
         for split, look in SPLITS.items():
-            _draw_mean(ax, steps, values.sel(split=split).values, label=split, gid=f"mean {split}", **look)
+            draw_mean(ax, steps, values.sel(split=split).values, label=split, gid=f"mean {split}", **look)
         style.epoch_axis(ax, last)
     style.legend(panels[0])
     panels[0].set_ylim(bottom=0)
@@ -152,10 +153,10 @@ def draw_layers(
     widths = np.linspace(2.4, 1.0, len(names))
     for layer, colour in enumerate(style.layer_colours(len(names))):
         look = {"color": colour, "linewidth": widths[layer], "gid": f"mean {names[layer]}"}
-        _draw_mean(ax, epochs, values[:, :, layer], **look)
+        draw_mean(ax, epochs, values[:, :, layer], **look)
 
 
-def _draw_mean(
+def draw_mean(
     ax: "Axes", epochs: Int[np.ndarray, " epoch"], values: Float[np.ndarray, "member epoch"], **look: Any
 ) -> None:
     """Draw the mean over members where there is one and, of several members, a band of ± 1 sd.

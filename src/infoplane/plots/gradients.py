@@ -106,11 +106,13 @@ def transition(ds: "xr.Dataset") -> float:
     from scipy.ndimage import median_filter
 
     squares = [(ds[name] ** 2).sum("layer", skipna=False) for name in ("gradient_mean", "gradient_std")]
-    ratio = np.sqrt((squares[0] / squares[1]).transpose("member", "step").values)
-    recorded = np.isfinite(ratio).all(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # dead members have gradients of 0
+        ratio = np.sqrt((squares[0] / squares[1]).transpose("member", "step").values)
+    recorded, alive = np.isfinite(ratio).any(axis=0), np.isfinite(ratio).any(axis=1)  # a dead one has no gradients
     if not recorded.any():
         return float("nan")
-    below = median_filter(ratio[:, recorded], (1, min(SMOOTHED, int(recorded.sum()))), mode="nearest") < 1
+    known = np.nan_to_num(ratio[alive][:, recorded], nan=np.inf)
+    below = median_filter(known, (1, min(SMOOTHED, known.shape[1])), mode="nearest") < 1
     steps = ds["step"].values[recorded]
     first = np.where(below.any(axis=1), steps[np.argmax(below, axis=1)], np.inf)
     middle = float(np.median(first))

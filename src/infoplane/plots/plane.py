@@ -55,6 +55,7 @@ def draw_plane(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, sma
     epochs = ds["epoch"].values
     mean, _ = content.mean_sd(values)
     node = np.array([ds.attrs["input_entropy"], ds.attrs["label_information"]], float)
+    node = np.where(np.isfinite(node).all(), node, np.nan)  # a continuous input lies outside the plane
     colours = _colours(epochs)
 
     style.dress(ax, "I(X;T) (bits)", "I(T;Y) (bits)")
@@ -81,8 +82,10 @@ def _write_entropies(ax: "Axes", ds: "xr.Dataset") -> None:
     """Write the values of H(X) and H(Y) beside their dashed lines."""
     h_x, h_y = float(ds.attrs["input_entropy"]), float(ds.attrs["label_entropy"])
     beside: dict[str, Any] = {"textcoords": "offset points", **style.WORDS}
-    ax.annotate(f"H(X) = {h_x:.4g}", (h_x, ax.get_ylim()[0]), (-3, 4), ha="right", **beside)
-    ax.annotate(f"H(Y) = {h_y:.4g}", (ax.get_xlim()[0], h_y), (4, 2.5), **beside)
+    if np.isfinite(h_x):
+        ax.annotate(f"H(X) = {h_x:.4g}", (h_x, ax.get_ylim()[0]), (-3, 4), ha="right", **beside)
+    if np.isfinite(h_y):
+        ax.annotate(f"H(Y) = {h_y:.4g}", (ax.get_xlim()[0], h_y), (4, 2.5), **beside)
 
 
 def _draw_members(ax: "Axes", values: Float[np.ndarray, "member epoch layer 2"]) -> None:
@@ -105,7 +108,7 @@ def _draw_chains(
     """Join the input node and the layers of each epoch by a thin line."""
     from matplotlib.collections import LineCollection
 
-    chains = [np.vstack([node, _known(layers)]) for layers in mean]
+    chains = [_known(np.vstack([node, layers])) for layers in mean]
     thin = {"linewidths": 0.4, "alpha": float(np.clip(40 / len(chains), 0.22, 0.8)), "zorder": 2}
     ax.add_collection(LineCollection(chains, array=epochs, gid="chains", **thin, **colours), autolim=False)
 
@@ -168,7 +171,7 @@ def _name_layers(
 ) -> None:
     """Write the names of the input and of the layers beside the first or last point of their paths."""
     mean, _ = content.mean_sd(values)
-    anchors = {name("input"): np.stack([node, node])}
+    anchors = {name("input"): np.stack([node, node])} if np.isfinite(node).all() else {}
     for layer, path in zip(ds["layer"].values, mean.swapaxes(0, 1), strict=True):
         if len(_known(path)):
             anchors[name(str(layer))] = _known(path)[[0, -1]]
@@ -193,7 +196,7 @@ def _sheet(
 
 def _beside_entropies(ax: "Axes", ds: "xr.Dataset") -> list[tuple[np.ndarray, float]]:
     """Return points of the dashed lines and of the words beside them, and how much they matter."""
-    h_x, h_y = ds.attrs["input_entropy"], ds.attrs["label_entropy"]
+    h_x, h_y = (np.where(np.isfinite(h), h, np.nan) for h in (ds.attrs["input_entropy"], ds.attrs["label_entropy"]))
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     across, up = np.linspace(left, right, 400), np.linspace(bottom, top, 400)
     words_of_x = np.meshgrid(h_x - (across[:100] - left), up[:24])

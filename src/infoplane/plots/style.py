@@ -112,16 +112,19 @@ def include(
     limits: tuple[float, float], values: Shaped[np.ndarray, "..."], below: float, above: float
 ) -> tuple[float, float]:
     """Widen limits to hold all finite values, then add shares of their length below and above."""
-    finite = np.asarray(values, float)[np.isfinite(values)]
-    low, high = min([limits[0], *finite.ravel()]), max([limits[1], *finite.ravel()])
+    every = np.concatenate([np.asarray(limits, float), np.asarray(values, float).ravel()])
+    finite = every[np.isfinite(every)]
+    low, high = float(finite.min()), float(finite.max())
     length = (high - low) or 1.0
     return low - below * length, high + above * length
 
 
 def draw_entropies(ax: "Axes", h_x: float, h_y: float) -> None:
-    """Mark H(X) and H(Y) in an information plane."""
-    ax.axvline(h_x, gid="H(X)", **DASHED)
-    ax.axhline(h_y, gid="H(Y)", **DASHED)
+    """Mark H(X) and H(Y) in an information plane, where they are finite."""
+    if np.isfinite(h_x):
+        ax.axvline(h_x, gid="H(X)", **DASHED)
+    if np.isfinite(h_y):
+        ax.axhline(h_y, gid="H(Y)", **DASHED)
 
 
 def draw_rug(ax: "Axes", epochs: Int[np.ndarray, " epoch"]) -> None:

@@ -24,7 +24,8 @@ def combine(parts: "list[xr.Dataset]", job: Job) -> "xr.Dataset":
     """
     axes = axis_labels(job.config)
     shape = tuple(len(labels) for labels in axes.values())
-    coords = {dim: _union([part[dim].values for part in parts]) for dim in map(str, parts[0].sizes)}
+    dims = dict.fromkeys(str(dim) for part in parts for dim in part.sizes)
+    coords = {dim: _union([part[dim].values for part in parts if dim in part.sizes]) for dim in dims}
     variables = {}
     for name in dict.fromkeys(str(name) for part in parts for name in part.data_vars):
         like = next(part[name] for part in parts if name in part)

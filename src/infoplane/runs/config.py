@@ -174,7 +174,7 @@ class MeasureConfig(Section):
     """Which inputs are measured: all, the rows trained on, those held out; and what is measured at fewer epochs.
 
     Several parts are measured apart. The first has the names of a result to itself, the others stand beside it; see
-    `infoplane.results.part`. Ranges and spreads of activations are of all inputs. Estimators whose names are in
+    `infoplane.results.part`. Ranges, spreads and ``histograms`` of activations are of all inputs. Estimators named in
     ``sparse``, costly ones, measure the first part only, at about ``points`` of the schedule's epochs, evenly on its
     logarithmic scale; with a delta schedule, which follows from what is measured, they are left out. Without others
     beside them, nothing is. ``precisions`` adds distinct rows in float16 and float64 and the ranks of all activations.
@@ -184,6 +184,7 @@ class MeasureConfig(Section):
     sparse: tuple[str, ...] = ()
     points: Annotated[int, Field(ge=2, le=10**6)] = 60
     precisions: bool = False
+    histograms: bool = False
 
     @model_validator(mode="after")
     def _once(self) -> "MeasureConfig":

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from infoplane.estimators.base import Layers, LayerValues, Values, measure_layers
 from infoplane.estimators.rows import distinct_rows
-from infoplane.nets import mlp, precision
+from infoplane.nets import histogram, mlp, precision
 from infoplane.nets.train import Device, Group, Progress, Spread, State, Trainer, make_optimiser, state_leaves
 from infoplane.results import encode_flags
 from infoplane.runs.plan import TEST_EVERY, Plan
@@ -182,11 +182,13 @@ class GroupRun:
         exact: Float[np.ndarray, "kept unit sample"] | None,
     ) -> Rows:
         kept, labels = t[: len(self.kept)], self.plan.dataset.labels
-        rows = missing_rows(len(self.plan.estimators), len(kept), self.plan.parts)
+        rows = missing_rows(self.plan, len(kept))
         rows |= {f"spread_{key}": np.asarray(part)[: len(kept)] for key, part in spread._asdict().items()}
         if exact is not None:
             counts = precision.counts(np.asarray(kept), exact)
             rows |= {f"spread_{key}": count.astype(np.float32) for key, count in counts.items()}
+        if self.plan.config.measure.histograms:
+            rows["spread_histogram"] = histogram.shares(np.asarray(kept))
         for part, chosen in self.plan.parts.items():
             every = len(chosen) == len(labels)
             layers = Layers(kept if every else np.take(np.asarray(kept), chosen, axis=2), labels[chosen], run_range)

@@ -10,7 +10,7 @@ import numpy as np
 from infoplane import results
 from infoplane.errors import StoreError
 from infoplane.estimators.base import FLAGS
-from infoplane.nets import precision
+from infoplane.nets import histogram, precision
 from infoplane.runs.combine import combine
 from infoplane.runs.job import Job
 from infoplane.runs.plan import Plan
@@ -103,7 +103,8 @@ def _empty(plan: Plan, epochs: int) -> dict[str, np.ndarray]:
         arrays |= {part + name: np.full(information, np.nan) for name in _INFORMATION.values() if name != "flags"}
         arrays[f"{part}flags"] = np.zeros(information, np.int32)
     for part, _, name in _spreads(plan):
-        arrays[part + name] = np.full((members, epochs, layers), np.nan, np.float32)
+        cells = (len(histogram.LOWER),) if name == "histogram" else ()
+        arrays[part + name] = np.full((members, epochs, layers, *cells), np.nan, np.float32)
     arrays |= {
         name: np.full((len(results.SPLITS), members, steps), np.nan, np.float32) for name in ("loss", "accuracy")
     }
@@ -115,6 +116,7 @@ def _spreads(plan: Plan) -> list[tuple[str, str, str]]:
     """Part, key of a piece and name of each number of a layer; the range and spread are of all inputs, once."""
     once = [("", key, name) for key, name in _SPREADS.items()]
     once += [("", key, key) for key in precision.COUNTS if plan.config.measure.precisions]
+    once += [("", "histogram", "histogram")] * plan.config.measure.histograms
     return once + [(part, "distinct_rows", "distinct_rows") for part in plan.parts if part]
 
 
@@ -130,6 +132,7 @@ def _assemble(plan: Plan, arrays: dict[str, np.ndarray], epochs: Epochs) -> "xr.
     named = [part + name for part in plan.parts for name in _INFORMATION.values()]
     dims: dict[str, tuple[str, ...]] = dict.fromkeys(named, results.INFORMATION_DIMS)
     dims |= dict.fromkeys([part + name for part, _, name in _spreads(plan)], results.LAYER_DIMS)
+    dims |= {"histogram": results.HISTOGRAM_DIMS} if "histogram" in arrays else {}
     dims |= dict.fromkeys(("loss", "accuracy"), results.CURVE_DIMS)
     dims |= dict.fromkeys(_BY_LAYER, results.NORM_DIMS)
     coords = {
@@ -141,6 +144,7 @@ def _assemble(plan: Plan, arrays: dict[str, np.ndarray], epochs: Epochs) -> "xr.
         "split": list(results.SPLITS),
         "step": np.arange(plan.last + 1),
     }
+    coords |= {"cell": histogram.LOWER} if "histogram" in arrays else {}
     return results.new(coords, {name: (dims[name], array) for name, array in arrays.items()}, _attributes(plan))
 
 

@@ -14,6 +14,7 @@ from infoplane.data.base import Dataset, split_rows
 from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.estimators import LayerEstimator, list_estimators
 from infoplane.estimators.binning import Binning
+from infoplane.nets import histogram
 from infoplane.runs.config import MAX_RECORD_BYTES, Config
 from infoplane.schedules import AnySchedule, DeltaApprox, DeltaExact, Epochs
 
@@ -220,5 +221,6 @@ class Plan:
     def record_bytes(self) -> int:
         """Memory of the curves and of what is measured: numbers and flags of two variables, figures of each layer."""
         layer = (len(self.estimators) * 2 * (4 * 8 + 4) + 6 * 4) * len(self.parts)
+        layer += 4 * len(histogram.LOWER) * self.config.measure.histograms
         curves = 4 * self.last * (4 + 3 * len(self.layers))
         return self.config.members * (len(self.epochs) * len(self.layers) * layer + curves)

@@ -271,7 +271,7 @@ class Follower:
         self.missing[cell] = why
         epoch, layer = cell
         plan = self._pursuit.plan
-        self._rows.setdefault(epoch, {})[layer] = missing_rows(len(plan.estimators), len(self.ledger.kept), plan.parts)
+        self._rows.setdefault(epoch, {})[layer] = missing_rows(plan, len(self.ledger.kept))
         self._complete(epoch)
 
     def _complete(self, epoch: int) -> None:

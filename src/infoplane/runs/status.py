@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infoplane.runs import computed
 from infoplane.runs.config import Config
 from infoplane.runs.engine import failures
 from infoplane.runs.job import Job
@@ -19,6 +20,8 @@ def status_lines(folder: Path) -> list[str]:
     Raises:
         StoreError: when the folder holds no run, or it cannot be read.
     """
+    if computed.is_computed(folder):
+        return computed.status_lines(folder)
     store = Store.open(folder)
     job = Job(store.config)
     found, events = ledgers(job, store), store.events()

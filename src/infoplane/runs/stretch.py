@@ -7,11 +7,11 @@ measured in parts, epochs × layers, by whoever is free, while the next stretch 
 import collections
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from infoplane.nets import precision
+from infoplane.nets import histogram, precision
 from infoplane.runs import task as tasks
 from infoplane.runs.ledger import GroupLedger
 from infoplane.runs.plan import Plan
@@ -33,7 +33,7 @@ SPREADS = ("minimum", "maximum", "sd", "dead_share", "saturated_share", "distinc
 def stack_layers(rows: Sequence[Rows]) -> Rows:
     """Put the rows of an epoch's layers together.
 
-    [estimator, member, variable] of each layer → [estimator, member, layer, variable]; spreads [member, layer].
+    [estimator, member, variable] of each layer → [estimator, member, layer, variable]; spreads [member, layer, …].
     """
     return {key: np.stack([row[key] for row in rows], axis=_layer_axis(key)) for key in rows[0]}
 
@@ -50,11 +50,13 @@ def _layer_axis(key: str) -> int:
     return 1 if "spread_" in key else 2
 
 
-def missing_rows(n_estimators: int, n_members: int, parts: Iterable[str] = ("",)) -> Rows:
-    """Return the rows of a layer that could not be measured: NaN, without flags; ``parts`` as in `Plan.parts`."""
-    shape = (n_estimators, n_members, 2)
+def missing_rows(plan: Plan, n_members: int) -> Rows:
+    """Return the rows of a layer that could not be measured: NaN, without flags."""
+    shape = (len(plan.estimators), n_members, 2)
     rows: Rows = {f"spread_{key}": np.full(n_members, np.nan, np.float32) for key in SPREADS}
-    for part in parts:
+    if plan.config.measure.histograms:
+        rows["spread_histogram"] = np.full((n_members, len(histogram.LOWER)), np.nan, np.float32)
+    for part in plan.parts:
         rows |= {part + key: np.full(shape, np.nan) for key in QUANTITIES}
         rows[f"{part}flags"] = np.zeros(shape, np.int32)
         rows[f"{part}spread_distinct_rows"] = np.full(n_members, np.nan, np.float32)
@@ -164,7 +166,7 @@ class Stretch:
 
     def _measured(self) -> Rows:
         epochs, n_layers = list(self.trained.weights), len(self._plan.layers)
-        absent = missing_rows(len(self._plan.estimators), self._n_members, self._plan.parts)
+        absent = missing_rows(self._plan, self._n_members)
         rows = [stack_layers([self._rows.get((epoch, layer), absent) for layer in range(n_layers)]) for epoch in epochs]
         told = {tasks.MISSING: np.array(sorted(self.missing), np.int64)} if self.missing else {}
         return stack_epochs(epochs, rows) | told

@@ -11,6 +11,7 @@ parameter, ``from_information(bits)``. Its docstring derives the value.
 
 from infoplane.truth.base import Distribution
 from infoplane.truth.channels import BinaryErasure, BinarySymmetric, DiscreteChannel, Symmetric
+from infoplane.truth.clouds import GaussianClouds
 from infoplane.truth.continuous import AdditiveUniform, GammaExponential, Product
 from infoplane.truth.marginals import (
     ExponentialMarginal,
@@ -35,6 +36,7 @@ __all__ = [
     "Distribution",
     "ExponentialMarginal",
     "GammaExponential",
+    "GaussianClouds",
     "LabelledMixture",
     "LaplaceMarginal",
     "Marginal",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from infoplane import results
 from infoplane.runs.combine import combine
@@ -55,6 +56,8 @@ def network():
         held_out=None,
         signal_to_noise=(100.0, 0.01),
         accuracy=(0.5, 0.95),
+        test_accuracy=None,
+        saturation=None,
         rows=1.0,
         flags=(),
         clipped=False,
@@ -62,7 +65,10 @@ def network():
         changes=None,
         **config,
     ):
-        """Return a result; ``estimators`` gives the last hidden layer's I(X;T) by each, others as ``i_xt``."""
+        """Return a result; ``estimators`` gives the last hidden layer's I(X;T) by each, others as ``i_xt``.
+
+        ``saturation`` is how much more of a layer saturates with each bit that it loses.
+        """
         configured = parse(override(override(BASE, config), (changes or {}) | {"members": members, "name": "made-up"}))
         hidden = configured.model.hidden
         layers = [*(f"hidden{n}" for n, _ in enumerate(hidden, start=1)), "output"]
@@ -81,7 +87,9 @@ def network():
 
         steps = np.arange(EPOCHS[-1] + 1)
         ratio = np.geomspace(*signal_to_noise, len(steps)) if np.isfinite(signal_to_noise).all() else steps * np.nan
-        curve = np.interp(np.log1p(steps), np.log1p([0, 2000]), accuracy)
+        curves = [
+            np.interp(np.log1p(steps), np.log1p([0, 2000]), ends) for ends in (accuracy, test_accuracy or accuracy)
+        ]
         by_layer = (members, len(steps), len(layers))
         codes = np.zeros((len(names), members, len(EPOCHS), len(layers), 2), np.int32)
         codes[...] = results.encode_flags(["clipped"] * clipped)
@@ -89,7 +97,7 @@ def network():
             "information": (results.INFORMATION_DIMS, information(i_xt, i_ty)),
             "flags": (results.INFORMATION_DIMS, codes),
             "distinct_rows": (results.LAYER_DIMS, np.full((members, len(EPOCHS), len(layers)), 4096.0 * rows)),
-            "accuracy": (results.CURVE_DIMS, np.broadcast_to(curve, (2, members, len(steps))).copy()),
+            "accuracy": (results.CURVE_DIMS, np.repeat(np.stack(curves)[:, None], members, axis=1)),
             "gradient_mean": (results.NORM_DIMS, np.broadcast_to(ratio[:, None], by_layer).copy()),
             "gradient_std": (results.NORM_DIMS, np.where(np.isfinite(ratio), 1.0, np.nan)[:, None] * np.ones(by_layer)),
             "member_flags": (("member",), np.array([*flags, *[0] * (members - len(flags))], np.int32)),
@@ -98,6 +106,9 @@ def network():
             "title": "made-up", "config": configured.canonical(), "failed": "[]",
             "input_entropy": CAP, "label_entropy": H_Y, "label_information": H_Y, "n_samples": 4096, "n_distinct": 4096,
         }  # fmt: skip
+        if saturation is not None:
+            share = 0.5 - saturation * variables["information"][1][0, ..., 0] / CAP
+            variables["saturated_share"] = (results.LAYER_DIMS, share)
         if held_out is not None:
             variables |= {
                 f"{results.HELD_OUT}information": (results.INFORMATION_DIMS, information(*held_out)),
@@ -130,5 +141,57 @@ def sweep(network):
         parts = [network(**shared, **options, changes={key: plain[value]}) for value, options in made.items()]
         job = Job(parse(override(BASE, {"sweep": {key: list(plain.values())}, "name": "made-up"})))
         return combine(parts, job)
+
+    return make
+
+
+GROWING = [3.0, 3.5, 4.0, 5.0, 6.0, 7.0]
+GENERALISING, OVERTRAINING = [1.0, 0.8, 0.5, 0.4, 0.3, 0.25], [1.0, 0.5, 0.5, 0.8, 1.2, 1.5]
+"""Errors on new inputs, over the variance of the label."""
+
+STUDENTS = {
+    "linear-generalises-without-compression": ({}, {"i_xt": RISE_AND_FALL}),
+    "linear-overtrains-without-compression": (
+        {"error": OVERTRAINING},
+        {"error": OVERTRAINING, "i_xt": RISE_AND_FALL},
+    ),
+    "linear-overtrains": ({"error": OVERTRAINING}, {"error": GENERALISING}),
+    "linear-generalises-best-early": ({"error": OVERTRAINING}, {"error": GENERALISING}),
+    "irrelevant-falls": ({}, {"irrelevant": GROWING}),
+    "relevant-rises": ({}, {"relevant": GROWING[::-1]}),
+    "total-rises-with-irrelevant-inputs": ({}, {"i_xt": RISE_AND_FALL}),
+}
+UNITS = {
+    "one-tanh-unit-falls": ({}, {"tanh": GROWING}),
+    "one-tanh-unit-ends-at-one-bit": ({}, {"tanh": GROWING}),
+    "one-unbounded-unit-grows": ({}, {"relu": [1.0, 3.0, 4.0, 4.0, 4.0, 4.0]}),
+}
+"""What is made up for each claim on exact numbers: to confirm it, and to deny it."""
+
+
+@pytest.fixture(scope="session")
+def known_exactly(network):
+    """Return a function that makes the result that confirms a claim on exact numbers (0), or denies it (1)."""
+
+    def student(i_xt=GROWING, error=GENERALISING, relevant=GROWING, irrelevant=GROWING[::-1]):
+        ds = network(i_xt, first=GROWING, output=GROWING, changes={"estimators": ["exact"]})
+        both = ds[["information", "flags"]]
+        apart = both.isel(variable=[0, 0]).assign_coords(variable=["relevant", "irrelevant"])
+        paths = np.stack([spread(relevant), spread(irrelevant)], axis=-1)
+        apart["information"] = apart["information"] * 0 + xr.DataArray(paths, dims=("member", "epoch", "variable"))
+        joined = xr.concat([both, apart.transpose(*both["information"].dims)], "variable")
+        ds = ds.drop_vars(["information", "flags", "variable"]).merge(joined)
+        ds["generalisation_error"] = ("member", "epoch"), spread(error, 0.003)
+        return ds
+
+    def unit(tanh=(2.0, 4.0, 4.9, 4.0, 2.0, 1.01), relu=GROWING, linear=GROWING):
+        ds = network(relu, first=tanh, output=linear, changes={"estimators": ["exact"]})
+        weights = np.geomspace(0.1, 1000, len(EPOCHS))
+        return ds.assign_coords(layer=["tanh", "relu", "linear"], weight=("epoch", weights))
+
+    def make(claim, place):
+        if claim in UNITS:
+            return unit(**UNITS[claim][place])
+        return student(**STUDENTS[claim][place])
 
     return make

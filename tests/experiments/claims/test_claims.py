@@ -5,7 +5,7 @@ import pytest
 
 import infoplane as ip
 from infoplane import results
-from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED, view
+from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED, exact, view
 from infoplane.experiments.claims.base import answer
 from infoplane.plots import FIGURES
 
@@ -16,10 +16,17 @@ LEARN = [0.1, 0.5, 0.8, 0.95, 0.99, 0.99]
 FORGET = [0.1, 0.9, 0.9, 0.6, 0.5, 0.4]
 SLOW = (2.0, 4.0, 4.0, 4.0, 3.9, 1.0)
 QUICK = (2.0, 4.0, 1.2, 1.0, 1.0, 1.0)
+WEAK = [5.0, 7.0, 6.9, 6.5, 6.3, 6.0]
 EARLY = {"signal_to_noise": (100.0, 0.01)}
 
 BINS = {"estimators": [{"name": "binning", "bins": 10}, {"name": "binning", "bins": 100}]}
 NOISE = {"estimators": [{"name": "kde", "variance": 0.001}, {"name": "kde", "variance": 0.1}]}
+
+
+def beside_tanh(activation, **options):
+    """Makes networks with another activation beside tanh networks; the options are theirs."""
+    return lambda m: m.many("model.activation", {"tanh": {}, activation: options})
+
 
 WITH = {
     "fitting": (lambda m: m.one(), lambda m: m.one(i_ty=[0.5, 0.5, 0.5, 0.5, 0.5, 0.5])),
@@ -129,18 +136,55 @@ WITH = {
         lambda m: m.many("train.optimizer", adam={}, sgd={}),
         lambda m: m.many("train.optimizer", adam={}, sgd={"i_xt": GROW}),
     ),
+    "transition-without-compression": (beside_tanh("relu", i_xt=GROW), beside_tanh("relu")),
+    **{
+        f"no-compression-{name}": (beside_tanh(name, i_xt=GROW), beside_tanh(name))
+        for name in ("relu", "softplus", "linear")
+    },
+    "tanh-compresses-more": (
+        beside_tanh("relu", i_xt=GROW),
+        lambda m: m.many("model.activation", tanh={"i_xt": GROW}, relu={}),
+    ),
+    "softsign-compresses-weakly": (
+        beside_tanh("softsign", i_xt=WEAK),
+        lambda m: m.many("model.activation", tanh={"i_xt": WEAK}, softsign={}),
+    ),
+    "compression-is-saturation": (
+        lambda m: m.one(saturation=0.3, changes={"estimators": ["binning"]}),
+        lambda m: m.one(saturation=-0.3, changes={"estimators": ["binning"]}),
+    ),
+    "clipping-makes-compression": (lambda m: m.one(by={"kde": GROW}, **CLIPPED), lambda m: m.one(GROW, **CLIPPED)),
+    "estimators-agree": (lambda m: m.one(), lambda m: m.one(by={"kde": GROW})),
+    "compression-without-generalisation": (
+        lambda m: m.many("train.fraction", {0.8: {}, 0.3: {"test_accuracy": (0.5, 0.8)}}),
+        lambda m: m.many("train.fraction", {0.8: {}, 0.3: {}}),
+    ),
+    "generalisation-without-compression": (beside_tanh("relu"), beside_tanh("relu", test_accuracy=(0.5, 0.9))),
+    "full-batch-compresses": (
+        lambda m: m.many("train.batch_size", {256: {}, 3277: {}}),
+        lambda m: m.many("train.batch_size", {256: {}, 3277: {"i_xt": GROW}}),
+    ),
+    "noise-adds-little": (
+        lambda m: m.many("train.batch_size", {256: {}, 3277: {}}),
+        lambda m: m.many("train.batch_size", {256: {}, 3277: {"i_xt": GROW}}),
+    ),
+    **{
+        claim.id: tuple(lambda m, claim=claim, place=place: m.exact(claim.id, place) for place in (0, 1))
+        for claim in exact.CLAIMS
+    },
 }
 """For each claim a result that confirms it and one that denies it."""
 
 BINS_CONFIG = {"changes": BINS}
 NOISE_CONFIG = {"changes": NOISE}
+CLIPPED = {"clipped": True, "changes": {"model.activation": "relu"}}
 
 
 class Maker:
     """Makes results: of one network, or of several that differ in one key."""
 
-    def __init__(self, network, sweep):
-        self._network, self._sweep = network, sweep
+    def __init__(self, network, sweep, known):
+        self._network, self._sweep, self.exact = network, sweep, known
 
     def one(self, i_xt=FALL, i_ty=LEARN, by=None, **options):
         return self._network(i_xt, i_ty, estimators=by, **options)
@@ -154,9 +198,9 @@ class Maker:
 
 
 @pytest.fixture(scope="module")
-def made(network, sweep):
+def made(network, sweep, known_exactly):
     """Return a function that gives the result that confirms a claim (0) or denies it (1), to be changed at will."""
-    maker, known = Maker(network, sweep), {}
+    maker, known = Maker(network, sweep, known_exactly), {}
 
     def result(claim, place):
         if (claim, place) not in known:

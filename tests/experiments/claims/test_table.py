@@ -1,6 +1,7 @@
 """Verdicts as tables: nothing is lost on the way, numbers have four decimals, the page is whole."""
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -8,13 +9,17 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.experiments import configure
+from infoplane.experiments import EXPERIMENTS, configure
 from infoplane.experiments.claims import CLAIMS
 from infoplane.experiments.claims.table import (
     COLUMNS,
     FIELDS,
     Answered,
+    brief,
+    by_claim,
     command,
+    picture,
+    purpose,
     records,
     row,
     to_csv,
@@ -70,6 +75,31 @@ def test_the_page_has_a_row_for_each_claim_with_numbers_figure_and_command(answe
     assert "| plane.png |" in fitting
 
 
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS.keys())
+def test_every_experiment_is_there_to_decide_claims_that_exist(experiment):
+    assert experiment.claims
+    assert set(experiment.claims) <= set(CLAIMS)
+
+
+def test_the_page_of_an_experiment_is_about_its_own_claims(answered):
+    own = dataclasses.replace(answered, purpose=("fitting", "mostly-compression", "depth-learns-sooner"))
+    lines = [line for line in to_markdown([own]).splitlines() if line.startswith("| **")]
+    assert [line.partition("**")[2].partition("**")[0] for line in lines] == ["fitting", "mostly-compression"]
+    assert "**depth-learns-sooner**" in to_markdown([own]).partition("## Not decided by any")[2]
+
+
+def test_the_purpose_is_that_of_the_packaged_experiment(network):
+    assert purpose(network().assign_attrs(title="szt-depth")) == EXPERIMENTS["szt-depth"].claims
+    assert purpose(network().assign_attrs(title="mine")) == ()
+
+
+def test_in_brief_a_claim_has_the_reason_of_its_verdict_or_the_counts(answered):
+    lines = {one[0].claim.id: brief(one) for one in by_claim(answered.chosen)}
+    assert lines["fitting"].endswith("gain information on the label. 2 confirmed.")
+    (only,) = [one for one in answered.chosen if one.claim.id == "survives-estimator"]
+    assert lines["survives-estimator"].endswith(f"{only.reason}.")
+
+
 def test_the_page_names_what_no_run_could_answer(answered):
     left = to_markdown([answered]).partition("## Not decided by any of these runs")[2]
     assert "**little-data-loses-label**" in left
@@ -112,6 +142,21 @@ def test_the_picture_is_the_one_of_its_network_and_inputs(sweep):
     assert shown["compression-relu-bins"] == "information-activation=relu.png"
     assert shown["fitting"] == "plane.png"
     assert shown["survives-seed"] == "compression"  # not drawn: its own name
+
+
+def test_where_the_figure_was_not_drawn_the_one_that_shows_the_same_is_named(answered):
+    fitting = next(one for one in answered.asked if one.claim.id == "fitting")
+    beside = dataclasses.replace(answered, figures=("variants.png", "training.png"))
+    assert picture(beside, fitting) == "variants.png"
+    of_5 = dataclasses.replace(fitting, case="variant=5 %, hidden5")
+    drawn = dataclasses.replace(answered, figures=("information-variant=45_.png", "information-variant=5_.png"))
+    assert picture(drawn, of_5) == "information-variant=5_.png"
+
+
+def test_pictures_are_links_where_they_can_be_seen(answered):
+    seen = to_markdown([dataclasses.replace(answered, place="images/run")])
+    assert "| [plane.png](images/run/plane.png) |" in seen
+    assert "[compression" not in seen  # was not drawn
 
 
 def test_numbers_that_are_not_there_are_empty(network):

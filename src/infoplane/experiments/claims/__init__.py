@@ -7,7 +7,17 @@ over members decides. `docs/claims.md` explains how.
 from typing import Any
 
 from infoplane.errors import InputError
-from infoplane.experiments.claims import bound, gradients, phases, robustness, settings, view
+from infoplane.experiments.claims import (
+    activations,
+    bound,
+    exact,
+    generalisation,
+    gradients,
+    phases,
+    robustness,
+    settings,
+    view,
+)
 from infoplane.experiments.claims.base import (
     CONFIRMED,
     DENIED,
@@ -23,7 +33,9 @@ from infoplane.experiments.claims.base import (
 __all__ = ["CLAIMS", "CONFIRMED", "DENIED", "NOT_DECIDED", "Case", "Claim", "Sample", "Verdict", "claims"]
 
 CLAIMS: dict[str, Claim] = {
-    claim.id: claim for module in (phases, gradients, settings, bound, robustness) for claim in module.CLAIMS
+    claim.id: claim
+    for module in (phases, gradients, settings, bound, robustness, activations, generalisation, exact)
+    for claim in module.CLAIMS
 }
 """Every claim by its id."""
 

@@ -34,6 +34,18 @@ def _transitions(activations: Sequence[str], run: Run) -> list[Case]:
     ]
 
 
+def _without_compression(run: Run) -> list[Case]:
+    """Return the crossing of networks that need not compress, beside what their last hidden layer lacks to compress."""
+
+    def case(part: Part, estimator: str, layer: str) -> Case:
+        kept = NOTICEABLE - view.compression(part.bits(layer, estimator))
+        samples = (part.sample(_crossing(part), "transition"), part.sample(kept, "no compression"))
+        name = part.named(*([] if part.labels else [part.activation]), estimator, layer)
+        return Case(name, samples, obstacle(part, estimator, layer))
+
+    return view.each(run, case, ("binning", "kde"), ("relu", "linear"))
+
+
 def _share_after(run: Run) -> list[Case]:
     """Return how much of the compression of the last hidden layer comes after the transition."""
 
@@ -82,6 +94,19 @@ CLAIMS = (
         "The same transition of the gradients comes in ReLU and linear networks, which need not compress.",
         "Saxe et al. 2018, appendix on gradients",
         ("relu", "linear"),
+    ),
+    Claim(
+        id="transition-without-compression",
+        sentence="Gradients pass from drift to diffusion in networks that do not compress.",
+        source="Saxe et al. 2018, appendix on gradients",
+        quantity="log2 of the gradients' signal-to-noise ratio as in gradient-transition-relu-linear, and "
+        f"{NOTICEABLE} bits minus the compression of the last hidden layer; both must be above 0",
+        units="",
+        side="above",
+        bound=0.0,
+        needs=NEEDS,
+        figure=FIGURE,
+        measure=_without_compression,
     ),
     Claim(
         id="transition-before-compression",

@@ -1,0 +1,62 @@
+"""Make the page of reproductions, its table and its pictures from finished runs.
+
+infoplane run all --out runs/all          # about two hours on two cores; called again it goes on
+python docs/reproductions.py runs/all
+
+Writes docs/reproductions.md, docs/results/claims.csv, the summary of each experiment beside it, and the pictures that
+the page shows. Nothing of it is edited by hand; what it means is told in docs/what-to-conclude.md.
+"""
+
+import io
+import shutil
+import sys
+from pathlib import Path
+
+import infoplane as ip
+from infoplane.experiments import EXPERIMENTS
+from infoplane.experiments.claims import table
+
+DOCS = Path(__file__).parent
+PICTURES = Path("images/reproductions")
+
+
+def answered(folder: Path) -> table.Answered:
+    """Hold the claims against a finished run."""
+    ds = ip.load(folder)
+    return table.Answered(
+        name=folder.name,
+        command=table.command(ds),
+        verdicts=ip.claims(ds),
+        figures=table.pictures(folder),
+        purpose=table.purpose(ds),
+        place=f"{PICTURES}/{folder.name}",
+    )
+
+
+def keep_pictures(one: table.Answered, folder: Path) -> None:
+    """Copy the pictures that the page shows, with 64 colours: a third of the bytes, and no difference to be seen."""
+    from PIL import Image
+
+    place = DOCS / PICTURES / folder.name
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for name in {table.picture(one, verdict) for verdict in one.chosen} & set(one.figures):
+        small = io.BytesIO()
+        Image.open(folder / "figures" / name).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+        (place / name).write_bytes(small.getvalue())
+
+
+def main(runs: Path) -> None:
+    """Write everything from the folder that holds a folder for each experiment."""
+    folders = [runs / name for name in EXPERIMENTS if (runs / name / "results.nc").exists()]
+    pages = [answered(folder) for folder in folders]
+    (DOCS / "reproductions.md").write_text(table.to_markdown(pages))
+    (DOCS / "results" / "claims.csv").write_text(table.to_csv(pages))
+    for one, folder in zip(pages, folders, strict=True):
+        keep_pictures(one, folder)
+        if (folder / "summary.csv").exists():
+            shutil.copy(folder / "summary.csv", DOCS / "results" / f"{folder.name}-summary.csv")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
