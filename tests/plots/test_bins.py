@@ -7,7 +7,7 @@ import pytest
 
 from infoplane import results
 from infoplane.estimators import build_all
-from infoplane.plots import bins
+from infoplane.plots import bins, content
 
 SPECS = {
     "30 edges on [−1, 1]": {"name": "binning", "edges": "idnns"},
@@ -33,6 +33,11 @@ def several(make_result):
 
 def test_each_definition_has_a_panel_that_says_in_words_what_it_is(several):
     assert [ax.get_title(loc="left") for ax in bins(several).axes] == list(SPECS)
+
+
+def test_a_caption_names_the_width_of_bins_that_have_no_number(several):
+    (wide,) = [name for name in several["estimator"].values if "width" in name]
+    assert content.describe_estimator(several, wide) == "binning: bins 0.07 wide, without limits"
 
 
 def test_lines_are_means_over_members(several, by_id):

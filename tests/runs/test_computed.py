@@ -116,7 +116,7 @@ def test_what_is_damaged_is_computed_again(copy, whole, name):
 
 
 def test_other_settings_are_refused_and_named(copy):
-    with pytest.raises(ip.StoreError, match="data.samples: 20 → 30; undo that, or start a new run beside it"):
+    with pytest.raises(ip.StoreError, match=r"data\.samples: 20 → 30; undo that, or start a new run beside it"):
         ip.resume(copy, **{"data.samples": 30})
 
 

@@ -78,7 +78,7 @@ def test_sampled_rows_tell_the_same_within_their_error():
 
 
 def test_correlated_parts_are_refused():
-    with pytest.raises(InputError, match="largest covariance between the part and the rest is .*; expected 0"):
+    with pytest.raises(InputError, match=r"largest covariance between the part and the rest is .*; expected 0"):
         part_information(W, SIGMA, 1.0, np.array([True, False, False, False, False]))
 
 

@@ -203,9 +203,9 @@ def _show_one(ds: "xr.Dataset") -> None:
         layers = summary.summarise(ds, str(estimator))
         quantity = str(ds["quantity"].sel(estimator=estimator).item())
         other = "" if quantity == "Shannon" else f" of {quantity} information, which is not Shannon's"
-        typer.echo(
-            f"\n{describe_estimator(ds, str(estimator))}; mean over {ds.sizes['member']} members, in bits{other}"
-        )
+        known = ds["information"].sel(estimator=estimator).notnull().any(["epoch", "layer", "variable"])
+        members = f"{int(known.sum())} member{'s' if int(known.sum()) != 1 else ''}"
+        typer.echo(f"\n{describe_estimator(ds, str(estimator))}; mean over {members}, in bits{other}")
         _table([summary.columns(), *(summary.row(layer) for layer in layers)])
         for layer in layers:
             typer.echo(f"{layer.layer}: {layer.sentence}")

@@ -124,9 +124,9 @@ def coefficient_sums(fits: Fits, inputs: Inputs, labels: Codes) -> Sums:
         first = some[place]
         kernels = np.where(same[place, second], 1.0, _coefficients(fits, first, second))
         alike = np.where(labels[first] == labels[second], kernels, 0.0)
-        added = np.stack([np.bincount(first, one, n) for one in (kernels, alike)])
-        if symmetric:
-            added += np.stack([np.bincount(second, one, n) for one in (kernels, alike)])
+        added = np.zeros((2, n))
+        for ends in (first, second) if symmetric else (first,):
+            added += np.stack([np.bincount(ends, one, n) for one in (kernels, alike)])
         return added
 
     with ThreadPoolExecutor(n_threads()) as threads:

@@ -70,11 +70,18 @@ def fit(t: Float[np.ndarray, "weights input dim"], *, shrinks: bool) -> Fits:
     means = t[0] + moved.mean(axis=0)  # so that equal samples have exactly their own mean
     columns = np.ascontiguousarray((t - means).transpose(1, 0, 2))
     if shrinks:
-        covariances = np.stack([shrunk_covariance(own)[0] for own in columns])
+        covariances = np.stack([_shrunk(own) for own in columns])
     else:
         covariances = columns.transpose(0, 2, 1) @ columns / (n_weights - 1)
     covariances += FLOOR * np.eye(n_units)
     return Fits.of(means, covariances, (moved == 0).all(axis=(0, 2)), row_codes(t[:1].transpose(0, 2, 1))[0])
+
+
+def _shrunk(columns: Float[np.ndarray, "weights dim"]) -> Float[np.ndarray, "dim dim"]:
+    """Shrink by Ledoit and Wolf's share, at least by 1/M: from two samples, which every line fits, theirs is 0."""
+    covariance, share = shrunk_covariance(columns)
+    more = max(0.0, (1 / len(columns) - share) / (1 - share)) if share < 1 else 0.0
+    return (1 - more) * covariance + more * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
 
 
 def _bounds(

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from infoplane.estimators._pairs import UNRESOLVED
 from infoplane.estimators._random_clouds import Clouds, Local, Quantities, Quantity, alone, saturated
@@ -56,7 +56,7 @@ def _quantities(clouds: Clouds, sums: Sums, of_input: Float[np.ndarray, "half ke
     return about_input, dataclasses.replace(_difference(clouds, pooled, of_class), notes=notes)
 
 
-def _entropy(sums: Both, counts: Float[np.ndarray, " query"] | float) -> Both:
+def _entropy(sums: Both, counts: Int[np.ndarray, " query"] | int) -> Both:
     """−log2 of the mean kernel."""
     return np.log2(counts) - np.log2(sums)
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from infoplane._arrays import Codes
 from infoplane.estimators._pairs import FLOAT32_LIMIT
 from infoplane.estimators._pairs_kernel import double_precision
 from infoplane.estimators._threads import n_threads
@@ -23,7 +22,7 @@ FAR_AWAY = 1e9
 """Coordinate, in σ, of places that no row fills: no kernel reaches so far."""
 
 Rows = Float[np.ndarray, "row dim"]
-Codes2 = Int[np.ndarray, " row"]
+Queries = Float[np.ndarray, "query dim"]
 
 
 class Sums(NamedTuple):
@@ -42,7 +41,12 @@ class Sums(NamedTuple):
 
 
 def kernel_sums(
-    queries: Rows, query_classes: Codes, query_halves: Codes2, rows: Rows, classes: Codes, halves: Codes2
+    queries: Queries,
+    query_classes: Int[np.ndarray, " query"],
+    query_halves: Int[np.ndarray, " query"],
+    rows: Rows,
+    classes: Int[np.ndarray, " row"],
+    halves: Int[np.ndarray, " row"],
 ) -> Sums:
     """Sum exp(−D²/2) and exp(−D²/8) from each query to all rows, distances in units of σ.
 
@@ -82,7 +86,9 @@ def kernel_sums(
 
 
 def _by_query(
-    sums: Float[np.ndarray, "kind kernel query"], classes: Codes, halves: Codes2
+    sums: Float[np.ndarray, "kind kernel query"],
+    classes: Int[np.ndarray, " query"],
+    halves: Int[np.ndarray, " query"],
 ) -> Float[np.ndarray, "4 kernel query"]:
     """Choose for each query what belongs to its class and half."""
     by_half = sums.reshape(-1, 2, *sums.shape[1:])  # class, half, kernel, query
@@ -93,7 +99,7 @@ def _by_query(
     return np.stack([pooled.sum(axis=0), own_class.sum(axis=1).T, own_half.T, own_class[each, halves].T])
 
 
-def _sorted_blocks(rows: Rows, kinds: Codes2, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+def _sorted_blocks(rows: Rows, kinds: Int[np.ndarray, " row"], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
     """Put rows of one kind together and fill up their blocks with points that are far from all: points, kind a block."""
     order = np.argsort(kinds, kind="stable")
     counts = np.bincount(kinds)
@@ -155,7 +161,10 @@ def _loop(
 
 
 def own_sums(
-    queries: Rows, query_inputs: Codes2, query_halves: Codes2, clouds: Float[np.ndarray, "weights input dim"]
+    queries: Queries,
+    query_inputs: Int[np.ndarray, " query"],
+    query_halves: Int[np.ndarray, " query"],
+    clouds: Float[np.ndarray, "weights input dim"],
 ) -> Float[np.ndarray, "2 kernel query"]:
     """Sum both kernels from each query to the rows of its own input: to all, and to those of its half (m even or odd).
 

@@ -106,9 +106,10 @@ class Lga(PairEstimator):
         off all their neighbours, whose covariance is widened to reach them.
 
     When it misleads:
-        Sharp edges (uniform marginals) and gaps between modes are no local Gaussians: errors of about 0.1 bits at
-        thousands of samples, where neighbours have less. Non-linear dependence finer than the neighbourhoods is
-        underestimated, by 0.7 of 1.5 bits for spirals in 3 × 3 dimensions. With a fixed k the small bias upwards does
+        Sharp edges and gaps between modes of several coordinates together are no local Gaussians, nor are those of
+        single coordinates as they are: errors of about 0.1 bits at thousands of samples, where neighbours have less.
+        Non-linear dependence finer than the neighbourhoods is
+        underestimated, by 0.5 of 1.5 bits for spirals in 3 × 3 dimensions. With a fixed k the small bias upwards does
         not vanish for many samples: 1 × 1 normals of 10 000 samples were 0.05 bits too high with k = 25, 0.01 with
         k = 100. Fits that are then reported as not converged move the value by less than 0.0001. Outliers of heavy
         tails are kept in bounds, but measured as Gaussians. Above 6 coordinates non-linear dependence outside the

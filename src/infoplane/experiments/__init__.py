@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
-from infoplane.errors import ConfigError, StoreError, did_you_mean
+from infoplane.errors import ConfigError, did_you_mean
 from infoplane.experiments.base import Experiment, draw_figures
 from infoplane.experiments.invertibility import INVERTIBILITY
 from infoplane.experiments.robustness import ROBUSTNESS

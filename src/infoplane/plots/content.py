@@ -111,6 +111,8 @@ def describe_estimator(ds: "xr.Dataset", estimator: str) -> str:
         built = build_all(specs)[estimator]
     except (InputError, KeyError):  # a plug-in that is not installed here: its name is all there is
         return estimator
+    if built.params.get("edges") == "width":  # these have no number of bins
+        return f"{built.name}: bins {_word(built.params['width'])} wide, without limits"
     defaults = {field.name: field.default for field in dataclasses.fields(built)}  # pyright: ignore[reportArgumentType]
     params = enumerate(built.params.items())
     words = [f"{key} {_word(value)}" for place, (key, value) in params if place < 2 or value != defaults[key]]

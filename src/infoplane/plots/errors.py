@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+NOISE: dict[str, Any] = style.DASHED | {"linestyle": (0, (1, 1.5))}
+"""The line of the least error that there can be."""
+
 CURVES = {"training_error": ("train", "trained on"), "generalisation_error": ("test", "new inputs")}
 
 
@@ -66,7 +69,7 @@ def draw_errors(ax: "Axes", ds: "xr.Dataset") -> None:
         values = ds[curve].transpose("member", "epoch").values
         draw_mean(ax, epochs, values, label=label, gid=f"mean {curve}", **SPLITS[split])
     least = 2 ** (-2 * float(ds.attrs["label_information"]))  # Var(Y|X) / Var Y
-    ax.axhline(least, gid="noise", **style.DASHED | {"linestyle": (0, (1, 1.5))})
+    ax.axhline(least, gid="noise", **NOISE)
     style.epoch_axis(ax, int(epochs[-1]))
     ax.set_ylim(bottom=0)
     style.legend(ax)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKS = {
+MARKS: dict[str, dict[str, Any]] = {
     "noisy": {"marker": "s", "color": "#56B4E9"},
     "gaussian": {"marker": "D", "color": "#009E73"},
     "ksg1": {"marker": "^", "color": "#D55E00"},

@@ -63,7 +63,7 @@ def test_every_member_has_a_teacher_and_rows_of_its_own():
 
 
 def test_parts_of_the_input_are_less_than_all_of_it():
-    """Independent inputs: I(X;T) = I(X_rel;T) + I(X_irrel;T|X_rel) ≥ the sum of both, since each is noise to the other."""
+    """I(X;T) = I(X_rel;T) + I(X_irrel;T|X_rel) ≥ the sum of both: independent inputs are noise to each other."""
     settings, ds = result("saxe-irrelevant", **{"data.relevant": 3})
     bits = ds["information"].isel(estimator=0)
     both = bits.sel(variable="relevant") + bits.sel(variable="irrelevant")
@@ -86,7 +86,7 @@ def test_a_student_that_diverges_is_flagged_and_has_no_numbers():
 
 
 def test_bounds_of_the_kernel_estimate_bracket_the_truth(sampled):
-    """1000 inputs stand for all; where a scalar has a few bits the mean log density errs by √½/√1000 nats, 0.03 bits."""
+    """1000 inputs stand for all: the mean log density of a scalar errs by √½/√1000 nats, 0.03 bits."""
     one = sampled.sel(layer="output", variable="input")
     exact, kde = one["information"].isel(estimator=0), one.sel(estimator="kde(variance=0.01)")
     known = kde["information"].notnull().values

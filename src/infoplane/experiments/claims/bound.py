@@ -25,7 +25,7 @@ def _distances(variable: str, run: Run) -> list[Case]:
             for layer in part.layers:
                 end = [part.bits(layer, estimator, name)[:, -1] for name in ("input", "label")]
                 distance = curve.label_at(end[0]) - end[1] if variable == "label" else end[0] - curve.input_at(end[1])
-                name = part.named(*([] if part.labels else [part.activation]), estimator, layer)
+                name = part.named(*([] if part.labels or not part.activation else [part.activation]), estimator, layer)
                 cases.append(Case(name, (part.sample(distance),)))
     return cases
 
@@ -40,7 +40,7 @@ def _violations(variable: str, run: Run) -> list[Case]:
             for estimator in part.estimators(kind)[:1]:
                 bits = np.stack([part.bits(layer, estimator, variable) for layer in part.layers], axis=-1)
                 excess = np.diff(bits, axis=-1).max(axis=(1, 2), initial=0.0)  # NaN where a member lacks a number
-                name = part.named(*([] if part.labels else [part.activation]), estimator)
+                name = part.named(*([] if part.labels or not part.activation else [part.activation]), estimator)
                 cases.append(Case(name, (part.sample(excess),)))
     if not cases:
         raise LackingError("the estimator binning or kde")
@@ -54,7 +54,12 @@ def _distinct(variable: str, place: int, run: Run) -> list[Case]:
         rows = part.quantity(variable).transpose("member", "epoch", "layer").values[:, place]
         shares = rows / part.attribute("n_distinct")
         for layer, share in zip(part.layers[:-1], shares.T, strict=False):
-            cases.append(Case(part.named(*([] if part.labels else [part.activation]), layer), (part.sample(share),)))
+            cases.append(
+                Case(
+                    part.named(*([] if part.labels or not part.activation else [part.activation]), layer),
+                    (part.sample(share),),
+                )
+            )
     return cases
 
 

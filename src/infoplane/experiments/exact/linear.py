@@ -1,7 +1,6 @@
 """Deep linear students of a linear teacher: errors and information of every layer, exactly, along training."""
 
 import functools
-import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,7 +56,7 @@ class TrainSettings(Section):
     """Full-batch gradient descent on half the mean squared error."""
 
     learning_rate: Above = 0.02
-    epochs: Annotated[int, Field(ge=1, le=10**6)] = 5000
+    epochs: Annotated[int, Field(ge=1, le=10**6)] = 10_000
 
 
 class MeasureSettings(Section):
@@ -180,10 +179,9 @@ def assemble(settings: LinearSettings, pieces: Pieces) -> "xr.Dataset":
         errors[:, member] = piece["errors"].T
         diverged[member] = results.encode_flags(["diverged"] * bool(np.isnan(piece["errors"]).any()))
         if "oracle_at" in piece:
-            place = np.ix_(range(1, shape[0]), [member], piece["oracle_at"], range(len(layers)), range(2))
             for key, name in {"bits": "information", **oracle.BOUNDS}.items():
-                arrays[name][place] = piece[f"oracle_{key}"][:, None]
-            flags[place] = piece["oracle_flags"][:, None]
+                arrays[name][1:, member][:, piece["oracle_at"], :, :2] = piece[f"oracle_{key}"]
+            flags[1:, member][:, piece["oracle_at"], :, :2] = piece["oracle_flags"]
     kept = {name: array for name, array in arrays.items() if name == "information" or np.isfinite(array).any()}
     coords = {"estimator": settings.estimators, "member": np.arange(settings.members), "epoch": epochs,
               "layer": layers, "variable": list(variables)}  # fmt: skip

@@ -34,7 +34,7 @@ class MinimalSettings(Settings):
     """Of bins without limits."""
     variance: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.001
     """Of the noise of the Gaussian channel w x + ε, which the linear unit has besides."""
-    bias_sd: Annotated[float, Field(ge=0, le=10)] = 0.5
+    bias_sd: Annotated[float, Field(ge=0, le=10)] = 0.1
     """Member 0 is the paper's unit, without bias; the others have b ~ N(0, bias_sd²)."""
 
 

@@ -37,8 +37,8 @@ def measure(
 ) -> dict[str, np.ndarray]:
     """Measure every layer at some epochs.
 
-    ``kde`` and ``noisy`` measure I(X;T+ε) of the empirical X, the samples being all the inputs there are, and so at most
-    log2 N; the estimators of pairs get (x, t + ε) and (t + ε, y), ε drawn once.
+    ``kde`` and ``noisy`` measure I(X;T+ε) of the empirical X, the samples being all the inputs there are, which is at
+    most log2 N; the estimators of pairs get (x, t + ε) and (t + ε, y), ε drawn once.
 
     Args:
         epochs: at each the maps from the input to the layers.
