@@ -248,7 +248,7 @@ def test_parts_are_epochs_first_and_layers_where_those_are_too_few(n_epochs, n_p
 def test_a_stretch_is_complete_when_every_layer_of_every_epoch_is_measured_or_given_up():
     one = _stretch(2)
     assert not one.complete
-    row = stretch.missing_rows(2, 2)
+    row = stretch.missing_rows(Job(parse(ONE_GROUP)).plans[0], 2)
     one.take(Measured({(0, 0): row, (0, 1): row, (0, 2): row, (1, 0): row, (1, 1): row}, 1.0))
     assert not one.complete
     one.missing[1, 2] = Missing(3, "none")
@@ -267,9 +267,10 @@ def _stretch(n_epochs):
 
 
 def test_missing_rows_look_like_rows_of_a_layer():
-    rows = stretch.missing_rows(2, 3)
+    plan = Job(parse(ONE_GROUP)).plans[0]
+    rows = stretch.missing_rows(plan, 3)
     whole = stack_epochs([0, 5], [stack_layers([rows, rows, rows])] * 2)
-    assert whole["bits"].shape == (2, 3, 2, 3, 2)
+    assert whole["bits"].shape == (len(plan.estimators), 3, 2, 3, 2)
     assert whole["spread_sd"].shape == (3, 2, 3)
     assert whole["epochs"].tolist() == [0, 5]
 
