@@ -52,7 +52,7 @@ def run(
         str | None, typer.Option(metavar="PREFIX", help="With all: the experiments whose names begin so.")
     ] = None,
 ) -> None:
-    """Train networks or compute a formula; measure and draw each layer.
+    """Run an experiment: train, measure every layer, draw the plane.
 
     Example: infoplane run szt --quick --set model.activation=relu --set data.shuffle_labels=true
 
