@@ -17,7 +17,9 @@ LOW, HIGH = jnp.float32(-1), jnp.float32(1)
 
 def network(activation="tanh", seed=0):
     """Two members of 4-5-3-2, and 64 inputs."""
-    weights = [(jnp.asarray(k), jnp.asarray(b)) for k, b in init_weights([4, 5, 3, 2], "fan-in", "fan-in", seed, [0, 1])]
+    weights = [
+        (jnp.asarray(k), jnp.asarray(b)) for k, b in init_weights([4, 5, 3, 2], "fan-in", "fan-in", seed, [0, 1])
+    ]
     x = np.random.default_rng(seed).standard_normal((4, 64)).astype(np.float32)
     return weights, jnp.asarray(x), q.calibrate(weights, activation, jnp.asarray(x))
 

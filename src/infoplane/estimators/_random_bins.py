@@ -125,4 +125,3 @@ LOGARITHMS: Mapping[str, Callable[[Counts, Share], Share]] = {
 
 DEFAULT = "grassberger"
 """The correction where none is asked for."""
-

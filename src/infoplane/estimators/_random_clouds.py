@@ -130,7 +130,7 @@ def as_clouds(t: Any, y: Any, input_ids: Any, queries: Any, seed: Any) -> Clouds
     whole = isinstance(queries, int | np.integer) and not isinstance(queries, bool)
     if queries is not None and not (whole and queries >= 2):
         raise InputError(f"queries is {queries!r}; expected None for all rows, or a whole number of rows, at least 2")
-    chosen = choose_queries(array.shape[0] * array.shape[1], queries, int(seed))
+    chosen = choose_queries(array.shape[0] * array.shape[1], None if queries is None else int(queries), int(seed))
     return Clouds(np.ascontiguousarray(array), labels, chosen)
 
 
@@ -156,8 +156,8 @@ def _check_same_inputs(input_ids: Any, shape: tuple[int, int]) -> None:
     sample = int(np.flatnonzero(differing.any(axis=1))[0])
     place = int(np.flatnonzero(differing[sample])[0])
     raise InputError(
-        f"input_ids differ between samples: place {place} holds {ids[0, place]} in sample 0 and {ids[sample, place]} in "
-        f"sample {sample}; expected the same inputs in the same order in every sample; sort each sample by its ids"
+        f"input_ids differ between samples: place {place} holds {ids[0, place]} in sample 0 and {ids[sample, place]} "
+        f"in sample {sample}; expected the same inputs in the same order in every sample; sort each sample by its ids"
     )
 
 

@@ -1,6 +1,5 @@
 """Divergences between Gaussians, all pairs of many: Kullback–Leibler and Bhattacharyya, summed as kernels."""
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -137,8 +136,9 @@ def coefficient_sums(fits: Fits, inputs: Inputs, labels: Codes) -> Sums:
 
 
 def _coefficients(fits: Fits, first: Inputs, second: Inputs) -> Float[np.ndarray, " pair"]:
-    """exp(−BD) of some pairs, from one Cholesky decomposition each: the last row of that of
-    (Σ̄, Δ; Δᵀ, very large) is L⁻¹Δ.
+    """exp(−BD) of some pairs, from one Cholesky decomposition each.
+
+    Of the matrix (Σ̄, Δ; Δᵀ, very large) its last row is L⁻¹Δ.
     """
     dim = fits.means.shape[1]
     out = np.empty(len(first))

@@ -43,7 +43,7 @@ def measure(clouds: Clouds, estimator: Gaussian) -> Quantities:
     n_weights, n_inputs, n_units = t.shape
     if n_inputs * n_units**2 > LARGEST:
         raise InputError(
-            f"t has {n_inputs} inputs and {n_units} units that vary; the covariances of estimator 'gaussian' would hold "
+            f"t has {n_inputs} inputs and {n_units} units that vary; covariances for estimator 'gaussian' hold "
             f"{n_inputs * n_units**2:.1g} numbers, above {LARGEST:.1g}; measure fewer inputs, or use 'kde'"
         )
     n_groups = min(GROUPS, n_weights)

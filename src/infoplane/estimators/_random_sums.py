@@ -100,7 +100,7 @@ def _by_query(
 
 
 def _sorted_blocks(rows: Rows, kinds: Int[np.ndarray, " row"], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Put rows of one kind together and fill up their blocks with points that are far from all: points, kind a block."""
+    """Put rows of one kind together, fill up their blocks with points far from all; return points, kind of a block."""
     order = np.argsort(kinds, kind="stable")
     counts = np.bincount(kinds)
     n_blocks = -(-counts // BLOCK)

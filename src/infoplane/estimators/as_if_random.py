@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Float
 
 from infoplane.errors import InputError
-from infoplane.estimators import build
 from infoplane.estimators import _random_bins as bins
+from infoplane.estimators import build
 from infoplane.estimators._random_clouds import Clouds, Quantities, Quantity, as_clouds
 from infoplane.estimators.base import Estimate, Estimator, LayerInformation
 
@@ -238,8 +238,7 @@ def against_samples(
     Misleads when: M/4 samples are so few that the bias is no longer of order 1/M (bins with a sample each, many units):
     then the points do not lie on a line, and the limit is only nearer to the truth than the estimate.
 
-    Args:
-        t, y, estimator, queries, seed, input_ids, params: as in `as_if_random`; ``queries`` rows of every part.
+    Arguments are those of `as_if_random`; ``queries`` is the number of rows of every part.
 
     Raises:
         InputError: as `as_if_random`, and for fewer than 8 samples, of which a quarter would be one.

@@ -28,9 +28,9 @@ def nested(
         I(X;T) = E log2 [ (1/M) Σ_k φ(u − s_k(x)) / (1/NM) Σ_{x',k} φ(u − s_k(x')) ],
 
     φ the density of the noise, the mean over all x, m and draws of z, each with both signs. This is the estimator of
-    Goldfeld et al. with the layer's entropy and the conditional one from the same draws. Unlike pairwise bounds it is no
-    bound but the information itself, up to its error. The M centres stand for infinitely many; twice the value less
-    that of the two halves of them (m even and odd) is free of what that adds in 1/M. With a single noisy layer all
+    Goldfeld et al. with the layer's entropy and the conditional one from the same draws. Unlike pairwise bounds it
+    is no bound but the information itself, up to its error. The M centres stand for infinitely many; twice the value
+    less that of the two halves of them (m even and odd) is free of what that adds in 1/M. With a single noisy layer all
     centres of an input are equal, and the value is that of ``noisy``.
 
     Args:
@@ -98,10 +98,8 @@ def nested(
     return LayerInformation(informations[0], None if clouds.labels is None else informations[1])
 
 
-def _local(
-    clouds: Clouds, variance: float, draws: int, seed: int
-) -> tuple[Float[np.ndarray, "quantity 2 query"], str]:
-    """Terms of I(X;T) and I(T;Y) for each centre that gets noise, free of bias and as they are; or why there are none."""
+def _local(clouds: Clouds, variance: float, draws: int, seed: int) -> tuple[Float[np.ndarray, "quantity 2 query"], str]:
+    """Terms of I(X;T) and I(T;Y) for each centre that gets noise, free of bias and as they are; or why none."""
     nothing = np.zeros((2, 2, len(clouds.queries)))
     bad = int(clouds.t.size - np.isfinite(clouds.t).sum())
     if bad:

@@ -99,7 +99,9 @@ def centres(
         raise InputError(f"draws is {draws}; expected at least 1 pass of every input")
     program = jax.jit(lambda keys: [mean for mean, _ in _pass(weights, activation, x, beta, keys)[0]])
     passes = [program(noise_keys(seed, members, epoch, MEASURED + draw)) for draw in range(draws)]
-    return [np.stack([np.asarray(one[layer]).swapaxes(1, 2) for one in passes], axis=1) for layer in range(len(weights) - 1)]
+    return [
+        np.stack([np.asarray(one[layer]).swapaxes(1, 2) for one in passes], axis=1) for layer in range(len(weights) - 1)
+    ]
 
 
 def _pass(

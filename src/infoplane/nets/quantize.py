@@ -39,8 +39,8 @@ def codes(
 
     Args:
         values: what is rounded.
-        low, high: lowest and highest level, of shapes that broadcast with the values; where they are equal every code
-            is 0.
+        low: lowest level, of a shape that broadcasts with the values.
+        high: highest level; where it is the lowest too every code is 0.
         bits: b.
 
     Raises:

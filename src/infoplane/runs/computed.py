@@ -24,6 +24,7 @@ from infoplane.runs.dispatch import Meter, Noted, OnEvent
 from infoplane.runs.engine import RESULT, Interrupted, ready, stop_on_signals
 from infoplane.runs.provenance import differences, versions
 from infoplane.runs.store import Piece, Store
+from infoplane.runs.threads import one_blas_thread
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -147,7 +148,9 @@ def _work(computation: Computation, settings: Settings, store: Store, on_event: 
             if stop.is_set():
                 break
             path = store.folder / "pieces" / _piece(member).file_name
-            archive.write(path, computation.member(settings, member), store.record_file)
+            with one_blas_thread:  # the same bits on any number of cores; small matrices gain nothing from more
+                arrays = computation.member(settings, member)
+            archive.write(path, arrays, store.record_file)
             meter.settle(member, 1)
         if stop.signal_number is not None:
             if store.pieces():

@@ -9,6 +9,9 @@ from jaxtyping import Float, Int
 
 from infoplane.truth.base import NAT, Distribution, Number, Pairs, check, generator
 
+FEWEST = 8
+"""Rounds of draws, one of every cloud each, before the error is looked at."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GaussianClouds(Distribution):
@@ -98,13 +101,10 @@ class GaussianClouds(Distribution):
     @functools.cached_property
     def known(self) -> tuple[float, float, float]:
         """I(X;T), I(T;Y) and the larger of their standard errors, in bits."""
-        rng, left = np.random.default_rng(2**32), [np.empty((2, 0))]
-        n_rounds, error = 0, math.inf
-        while n_rounds < 8 or error > self.precision:
-            left.append(self._entropies_left(rng))
-            n_rounds += 1
-            every = np.concatenate(left, axis=1)
-            error = float(every.std(axis=1, ddof=1).max() / math.sqrt(every.shape[1])) if every.shape[1] > 1 else 0.0
+        rng = np.random.default_rng(2**32)
+        left = [self._entropies_left(rng) for _ in range(FEWEST)]
+        while (error := _error(every := np.concatenate(left, axis=1))) > self.precision:
+            left += [self._entropies_left(rng) for _ in left]
         about_input, about_label = every.mean(axis=1)
         shares = np.bincount(self._codes) / len(self.means)
         of_label = -float(shares @ np.log2(np.maximum(shares, 1e-300))) - about_label
@@ -132,6 +132,11 @@ class GaussianClouds(Distribution):
             p /= p.sum(axis=1, keepdims=True)
             found.append([_entropies(p), _entropies(p @ classes)])
         return np.mean(found, axis=0)
+
+
+def _error(values: Float[np.ndarray, "quantity draw"]) -> float:
+    """Standard error of the mean of each quantity, the larger."""
+    return float(values.std(axis=1, ddof=1).max()) / math.sqrt(values.shape[1])
 
 
 def _entropies(p: Float[np.ndarray, "point symbol"]) -> Float[np.ndarray, " point"]:

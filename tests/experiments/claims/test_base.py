@@ -94,6 +94,20 @@ def test_all_settings_must_confirm_and_one_denies():
     assert found.reason.startswith("1 of 3 settings confirm, denied at setting 2; worst at setting 2: 0.1 (")
 
 
+@pytest.mark.parametrize(("claim", "least"), [(ABOVE, 2.0), (BELOW, 0.5)])
+def test_of_settings_that_confirm_the_nearest_to_the_bound_is_shown(claim, least):
+    far, near = ([9.0, 9.0, 9.0], [2.0, 2.0, 2.0]) if claim is ABOVE else ([-9.0, -9.0, -9.0], [0.5, 0.5, 0.5])
+    assert judge(claim, case(far, near)).estimate == judge(claim, case(near, far)).estimate == least
+
+
+@pytest.mark.parametrize("claim", [ABOVE, BELOW])
+def test_an_undecided_setting_is_shown_before_any_that_confirms(claim):
+    clear, wide = ([1.4, 1.4, 1.4] if claim is ABOVE else [0.6, 0.6, 0.6]), [0.0, 1.0, 2.0]
+    found = judge(claim, case(clear, wide))
+    assert found.estimate == pytest.approx(1.0)
+    assert "1 of 2 settings confirm; worst at setting 1: 1 (" in found.reason
+
+
 def test_several_settings_share_the_error():
     alone, shared = judge(ABOVE, case([2.0, 2.1, 2.3])), judge(ABOVE, case([2.0, 2.1, 2.3], [2.0, 2.1, 2.3]))
     assert shared.interval[0] < alone.interval[0]

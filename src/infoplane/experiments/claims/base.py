@@ -159,7 +159,7 @@ def judge(claim: Claim, case: Case) -> Verdict:
         _verdict(claim, one) if _has_most(sample) else NOT_DECIDED
         for one, sample in zip(found, case.samples, strict=True)
     ]
-    worst = _worst(claim, found)
+    worst = _worst(claim, found, said)
     verdict = _combined(said)
     if case.obstacle:
         verdict, reason = NOT_DECIDED, case.obstacle
@@ -218,11 +218,20 @@ def _combined(said: Sequence[str]) -> str:
     return CONFIRMED if set(said) == {CONFIRMED} else NOT_DECIDED
 
 
-def _worst(claim: Claim, found: Sequence[Interval]) -> int:
-    """Return the place of the setting that speaks most against the claim; one without an interval before all."""
-    sign = 1 if claim.side == "above" else -1
-    ends = [one.high if sign > 0 else one.low for one in found]
-    return int(np.argmin([sign * end if np.isfinite(end) else -np.inf for end in ends]))
+def _worst(claim: Claim, found: Sequence[Interval], said: Sequence[str]) -> int:
+    """Return the place of the setting that speaks most against the claim: one that denies before one that is undecided.
+
+    Of those that deny it is the clearest, of the others that whose interval reaches furthest to the other side; one
+    without an interval comes first.
+    """
+    ranks, sign = {DENIED: 0, NOT_DECIDED: 1, CONFIRMED: 2}, 1 if claim.side == "above" else -1
+
+    def favour(place: int) -> tuple[int, float]:
+        one, denied = found[place], said[place] == DENIED
+        end = one.high if denied == (sign > 0) else one.low
+        return ranks[said[place]], sign * end if np.isfinite(end) else -np.inf
+
+    return min(range(len(found)), key=favour)
 
 
 def _reason(claim: Claim, case: Case, found: Sequence[Interval], said: Sequence[str], worst: int) -> str:
