@@ -73,6 +73,7 @@ def test_centres_that_are_not_finite_give_nan_and_a_flag():
     ("arguments", "words"),
     [
         ({"variance": 0.0}, "variance is 0.0"),
+        ({"variance": "0.1"}, "variance is '0.1'"),
         ({"draws": 0}, "draws is 0"),
         ({"centres": np.zeros((1, 3, 1))}, "one sample of the weights"),
         ({"centres": np.zeros((2, 3, 101))}, "centres have 101 units; expected at most 100"),

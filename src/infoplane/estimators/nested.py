@@ -18,7 +18,7 @@ MOST_UNITS = 100
 
 
 def nested(
-    centres: Any, y: Any = None, *, variance: float, draws: int = 1, queries: Any = None, seed: Any = 0
+    centres: Any, y: Any = None, *, variance: Any, draws: Any = 1, queries: Any = None, seed: Any = 0
 ) -> LayerInformation:
     r"""Measure I(X;T) and I(T;Y) of T = centre + N(0, σ² I) where the centre is random given the input, in bits.
 
@@ -57,24 +57,25 @@ def nested(
         InputError: for arrays that cannot be used, a variance that is not positive, more than 100 units, or M = 1.
 
     Reference:
-        Z. Goldfeld et al., "Estimating information flow in deep neural networks", ICML 2019, section 5.
+        Z. Goldfeld et al., "Estimating information flow in deep neural networks", ICML 2019.
 
     Example:
         >>> import numpy as np
         >>> two = np.repeat(np.array([[[0.0], [2.0]]]), 1000, axis=0)  # two points, two standard deviations apart
-        >>> abs(nested(two, variance=1.0).input.bits - 0.33683 / np.log(2)) < 0.02
+        >>> bool(abs(nested(two, variance=1.0).input.bits - 0.33683 / np.log(2)) < 0.02)
         True
     """
     start = time.perf_counter()
-    if isinstance(variance, bool) or not 0 < variance < math.inf:
+    number = isinstance(variance, int | float | np.integer | np.floating) and not isinstance(variance, bool)
+    if not number or not 0 < variance < math.inf:
         raise InputError(f"variance is {variance!r}; expected a positive finite number, β² of the layer's noise")
     if isinstance(draws, bool) or not isinstance(draws, int | np.integer) or draws < 1:
         raise InputError(f"draws is {draws!r}; expected a whole number, at least 1")
     clouds = as_clouds(centres, y, None, queries, seed)
     if clouds.n_units > MOST_UNITS:
         raise InputError(f"centres have {clouds.n_units} units; expected at most {MOST_UNITS}")
-    local, why = _local(clouds, variance, int(draws), int(seed))
-    parameters = {"variance": variance, "draws": draws, "queries": queries, "seed": seed}
+    local, why = _local(clouds, float(variance), int(draws), int(seed))
+    parameters = {"variance": float(variance), "draws": draws, "queries": queries, "seed": seed}
     informations = []
     for own in local:
         bits, error = (math.nan, None) if why else clouds.mean(own[0])

@@ -52,9 +52,9 @@ def bins(ds: "xr.Dataset") -> "Figure":
     grid[0, 0].set_ylim(style.include((0.0, top), _means(ds), 0.03, 0.06))
     _legend(figure, ds)
     clipped = any(_clips(ds, name, layer) for name in names for layer in ds["layer"].values)
-    told = ["mean over members", *["dashed: values outside the bins are clipped"] * clipped]
+    told = ["dashed: values outside the bins are clipped"] * clipped
     first, *problems = content.caption(ds)
-    style.write_caption(figure, [first, "  ·  ".join([*told, f"grey line: H(X) = {top:.4g}"]), *problems])
+    style.write_caption(figure, [first, f"mean over members  ·  grey line: H(X) = {top:.4g}", *told, *problems])
     return figure
 
 

@@ -57,7 +57,10 @@ def errors(ds: "xr.Dataset") -> "Figure":
     style.layer_legend(figure, ds["layer"].values)
     begins = content.mean_sd(start[:, 0, :, 0])[0]
     told = ", ".join(f"{layer} {bits:.1f}" for layer, bits in zip(ds["layer"].values, begins, strict=True))
-    style.write_caption(figure, [*content.caption(ds, estimator=name, band=True), f"I(X;T) at epoch 0, bits: {told}"])
+    style.write_caption(
+        figure,
+        [*content.caption(ds, estimator=name, band=True), f"dotted: noise of y  ·  I(X;T) at epoch 0, bits: {told}"],
+    )
     return figure
 
 

@@ -58,6 +58,10 @@ def relevance(ds: "xr.Dataset") -> "Figure":
         begins.append(f"{layer}: " + ", ".join(f"{label} {bits:.3g}" for label, bits in told))
     style.legend(others[0])
     style.write_caption(
-        figure, [*content.caption(ds, estimator=name, band=True), f"bits at epoch 0: {'; '.join(begins)}"]
+        figure,
+        [
+            *content.caption(ds, estimator=name, band=True),
+            f"dotted: noise of y  ·  bits at epoch 0: {'; '.join(begins)}",
+        ],
     )
     return figure

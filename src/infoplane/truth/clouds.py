@@ -105,7 +105,7 @@ class GaussianClouds(Distribution):
         left = [self._entropies_left(rng) for _ in range(FEWEST)]
         while (error := _error(every := np.concatenate(left, axis=1))) > self.precision:
             left += [self._entropies_left(rng) for _ in left]
-        about_input, about_label = every.mean(axis=1)
+        about_input, about_label = (float(left_open) for left_open in every.mean(axis=1))
         shares = np.bincount(self._codes) / len(self.means)
         of_label = -float(shares @ np.log2(np.maximum(shares, 1e-300))) - about_label
         return math.log2(len(self.means)) - about_input, math.nan if self.labels is None else of_label, error
