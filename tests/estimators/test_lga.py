@@ -246,11 +246,10 @@ def test_independent_samples_have_little_information():
 def test_heavy_tails_cost_nothing_in_silence():
     cauchy = tasks()["student-identity-1-1-1"]
     pair = cauchy.sample(1000, 0)
-    as_is, value = Lga(marginals="as-is")(*pair), Lga()(*pair)
-    assert as_is.bits == pytest.approx(cauchy.information, abs=0.2)  # 3 standard deviations of 1000 samples
-    assert "far from all others" in as_is.reason
-    assert value.bits == pytest.approx(cauchy.information, abs=0.2)
-    assert "2 coordinates made normal by their ranks" in value.reason
+    for marginals, words in (("as-is", "far from all others"), ("auto", "2 coordinates made normal by their ranks")):
+        value = Lga(marginals=marginals)(*pair)
+        assert value.bits == pytest.approx(cauchy.information, abs=0.2)  # 3 standard deviations of 1000 samples
+        assert words in value.reason
 
 
 def test_increasing_maps_of_single_coordinates_change_nothing_on_normal_scores(pair):
@@ -271,7 +270,7 @@ def test_linear_dependence_is_found_before_ranks_hide_it():
     x = np.random.default_rng(10).random((3000, 2))
     assert Lga()(x, x[:, 0] - x[:, 1]).bits == math.inf
     wider = Lga()(np.hstack([x, x.sum(axis=1, keepdims=True)]), x[:, :1] ** 2)
-    assert "3 coordinates of x span 2" in wider.reason
+    assert "span 2" in wider.reason
     assert "1 coordinates made normal by their ranks" in wider.reason  # that of y
 
 

@@ -33,11 +33,12 @@ Measured: .045 and more for Gaussian, uniform and Cauchy samples in 2 to 5 dimen
 for a spiral and for a surface in 3 dimensions."""
 
 _NOT_NORMAL = 0.03
-"""Largest distance of a coordinate's distribution function from that of a normal that is let pass; a uniform one is .057
-away, Student's t with 3 degrees of freedom .06."""
+"""Largest distance of a coordinate's distribution function from that of a normal that is let pass; a uniform one is
+.057 away, Student's t with 3 degrees of freedom .06."""
 
 _BY_CHANCE = 1.5
-"""The same times √N: normal samples are hardly ever so far away (none of 40 000 drawn was; Lilliefors 1967: 1 in 100 beyond 1.03)."""
+"""The same times √N: normal samples are hardly ever so far away (none of 40 000 drawn was; Lilliefors 1967: 1 in 100
+beyond 1.03)."""
 
 Notes = list[tuple[str, str]]
 """Flags (or "" where none is due) with their amounts in words."""
@@ -75,10 +76,10 @@ class Lga(PairEstimator):
     dependence, where neighbours give up, costs nothing in itself.
 
     Each side is made uncorrelated with variance 1 first: where coordinates are taken as they are, any linear map of
-    either side leaves the value but for rounding. h is the Euclidean distance to the k-th neighbour **in the joint space, for all three densities**, so that
-    their smoothing errors cancel: with a bandwidth of its own for each density the error for 3 × 3 normals was ten
-    times as large. The sample itself is left out. The fit starts where a free amplitude has its closed form and goes on
-    by damped Newton steps.
+    either side leaves the value but for rounding. h is the Euclidean distance to the k-th neighbour **in the joint
+    space, for all three densities**, so that their smoothing errors cancel: with a bandwidth of its own for each
+    density the error for 3 × 3 normals was ten times as large. The sample itself is left out. The fit starts where a
+    free amplitude has its closed form and goes on by damped Newton steps.
 
     **More than 6 coordinates in all**: the first 3 canonical pairs (the linear combinations that correlate most) are
     measured; what the other pairs say is added as if they were Gaussian, and the Gaussian's finite-sample bias is
