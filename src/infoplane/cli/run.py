@@ -179,7 +179,7 @@ def _show_claims(ds: "xr.Dataset", folder: Path) -> None:
     from infoplane.experiments.claims import claims, table
 
     purpose = table.purpose(ds)
-    chosen = table.Answered(folder.name, "", claims(ds), (), purpose).chosen if purpose else []
+    chosen = table.Answered(folder.name, "", claims(ds, purpose)).asked if purpose else []
     if chosen:
         typer.echo(f"\nclaims, with their numbers in 'infoplane claims {shlex.quote(str(folder))}':")
     for verdicts in table.by_claim(chosen):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
+from infoplane.errors import InputError
 from infoplane.experiments import EXPERIMENTS, configure
 from infoplane.experiments.claims import CLAIMS
 from infoplane.experiments.claims.table import (
@@ -91,6 +92,13 @@ def test_the_page_of_an_experiment_is_about_its_own_claims(answered):
 def test_the_purpose_is_that_of_the_packaged_experiment(network):
     assert purpose(network().assign_attrs(title="szt-depth")) == EXPERIMENTS["szt-depth"].claims
     assert purpose(network().assign_attrs(title="mine")) == ()
+
+
+def test_claims_can_be_asked_for_by_id(network):
+    chosen = ip.claims(network(), ["mostly-compression", "fitting"])
+    assert {one.claim.id for one in chosen} == {"fitting", "mostly-compression"}
+    with pytest.raises(InputError, match="only: unknown claim 'fiting'; did you mean 'fitting'"):
+        ip.claims(network(), ["fiting"])
 
 
 def test_in_brief_a_claim_has_the_reason_of_its_verdict_or_the_counts(answered):

@@ -4,9 +4,10 @@ Rules stand here before any result: each claim names its quantity and a bound, a
 over members decides. `docs/claims.md` explains how.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from infoplane.errors import InputError
+from infoplane.errors import InputError, did_you_mean
 from infoplane.experiments.claims import (
     activations,
     bound,
@@ -40,25 +41,30 @@ CLAIMS: dict[str, Claim] = {
 """Every claim by its id."""
 
 
-def claims(ds: Any) -> list[Verdict]:
+def claims(ds: Any, only: Sequence[str] = ()) -> list[Verdict]:
     """Hold every claim against a result.
 
     Args:
         ds: a result, as `ip.run` and `ip.load` return it.
+        only: ids of the claims that are asked for; all where it is empty.
 
     Returns:
         One verdict for each claim and each case (layer, estimator, network) that the result can answer; one "not
         decided: needs …" for each claim that it cannot.
 
     Raises:
-        InputError: for what is no result.
+        InputError: for what is no result, or an unknown claim.
     """
     if not hasattr(ds, "data_vars") or "information" not in ds:
         raise InputError(f"ds is of type {type(ds).__name__}; expected a result, as from ip.load(folder)")
+    unknown = [id_ for id_ in only if id_ not in CLAIMS]
+    if unknown:
+        raise InputError(f"only: unknown claim '{unknown[0]}'{did_you_mean(unknown[0], CLAIMS)}")
+    asked = [claim for claim in CLAIMS.values() if not only or claim.id in only]
     try:
         run = view.of(ds)
     except LackingError as lacking:
         reason = f"needs {lacking}"
         nothing = (float("nan"), float("nan"))
-        return [Verdict(claim, "", nothing[0], nothing, 0, NOT_DECIDED, reason) for claim in CLAIMS.values()]
-    return [verdict for claim in CLAIMS.values() for verdict in answer(claim, run)]
+        return [Verdict(claim, "", nothing[0], nothing, 0, NOT_DECIDED, reason) for claim in asked]
+    return [verdict for claim in asked for verdict in answer(claim, run)]
