@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from infoplane.experiments.claims.sample import LackingError, Sample, Values
+
 if TYPE_CHECKING:
     from infoplane.experiments.claims.view import Run
 
@@ -14,30 +16,6 @@ CONFIRMED, DENIED, NOT_DECIDED = "confirmed", "denied", "not decided"
 
 ERROR = 0.05
 """Share of intervals that miss the truth: they are 95 % intervals."""
-
-Values = Float[np.ndarray, " member"]
-"""One number for each network; NaN where a network has none."""
-
-
-class LackingError(Exception):
-    """A result lacks what a claim needs; the text says what."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Sample:
-    """A quantity of every member under one setting.
-
-    Attributes:
-        name: the setting, where there are several.
-        values: the quantity, a number for each member.
-        other: of what is compared with it, a number for each member; the estimate is then mean minus mean.
-        left_out: members that are not in it, and why.
-    """
-
-    name: str
-    values: Values
-    other: Float[np.ndarray, " other"] | None = None
-    left_out: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from infoplane import results
-from infoplane.experiments.claims.base import LackingError, Sample, Values
+from infoplane.experiments.claims.sample import LackingError, Sample, Values
 from infoplane.results import config_of, decode_flags
 
 if TYPE_CHECKING:
