@@ -216,7 +216,7 @@ def _with_prefix(ds: "xr.Dataset", prefix: str, title: str) -> "xr.Dataset":
     own = ds.drop_vars(others).rename({name: name.removeprefix(prefix) for name in names})
     attrs = {key.removeprefix(prefix): value for key, value in ds.attrs.items() if key.startswith(prefix)}
     own["order_violation"] = order_violation(own["information"])
-    return describe(own.assign_attrs(attrs, title=f"{ds.attrs['title']}, {title}"))
+    return describe(own.assign_attrs(attrs, title=f"{ds.attrs.get('title', 'result')}, {title}"))
 
 
 def order_violation(information: "xr.DataArray") -> "xr.DataArray":

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import linalg, special, stats
 
+import infoplane as ip
 from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
 from infoplane.estimators.base import Layers
@@ -344,3 +345,10 @@ def test_two_samples_say_nothing(dims):
     assert math.isnan(estimate.bits)
     assert estimate.flags == {"high-dimension"}
     assert "nothing can be said" in estimate.reason
+
+
+@pytest.mark.parametrize("name", ["gaussian", "lga"])
+def test_a_column_of_which_rounding_leaves_nothing_is_refused(name):
+    x, y = np.random.default_rng(0).standard_normal((2, 300))
+    with pytest.raises(InputError, match="hardly more than the rounding of its values"):
+        ip.mutual_information(x + 1e15, y, name)

@@ -159,6 +159,8 @@ def test_workers_are_refused_before_anything_is_written(tmp_path, executor):
         ({"data.signal_to_noise": -1.0}, "data.signal_to_noise: input should be greater than 0"),
         ({"data.relevant": 100}, "data.relevant is 100; expected fewer than the 100 inputs"),
         ({"measure.oracle_samples": 3}, "measure.oracle_samples is 3; expected 0 or at least 100"),
+        ({"data": {"samples": 10**6, "inputs": 2000}}, "data.samples × data.inputs = 1000000 × 2000 numbers take 14.9"),
+        ({"members": 10**4, "measure.points": 10**5}, "members × measure.points × layers = 10000 × 100000 × 2 need"),
         ({"name": "mine"}, "name is 'mine'; a computed experiment keeps its name, 'saxe-linear'"),
         ({"sweep": {"members": [1, 2]}}, "unknown key 'sweep'"),
     ],

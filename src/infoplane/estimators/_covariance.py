@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from infoplane.errors import InputError
 from infoplane.estimators.pair import Order
 
 Columns = Float[np.ndarray, "sample dim"]
@@ -84,10 +85,18 @@ class Basis:
 
 
 def basis(columns: Factor, rounding: float) -> Basis:
-    """Span of the columns, directions within rounding of nothing left out (at least one stays)."""
+    """Span of the columns, directions within rounding of nothing left out.
+
+    Raises:
+        InputError: where all are within rounding of nothing.
+    """
     vectors, singular, right = np.linalg.svd(columns, full_matrices=False)
     tolerance = _SLACK * math.sqrt(columns.shape[1]) * rounding
     keep = singular > tolerance * singular[0]
+    if not keep.any():
+        raise InputError(
+            "x or y varies by hardly more than the rounding of its values; subtract its mean before it is stored"
+        )
     singular = singular[keep]
     condition = float(singular[0] / singular[-1])
     return Basis(vectors[:, keep], singular, right[keep].T / singular, tolerance * condition)

@@ -55,7 +55,7 @@ SZT = Experiment(
         "mostly-compression",
         "below-random-weights",
         "label-is-kept",
-        "widest-layer-stays",
+        "first-layer-stays",
         "compression-held-out",
         "held-out-label",
         "layers-in-order-input",

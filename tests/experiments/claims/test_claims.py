@@ -44,7 +44,7 @@ WITH = {
     "mostly-compression": (lambda m: m.one(), lambda m: m.one(GROW)),
     "below-random-weights": (lambda m: m.one(), lambda m: m.one(GROW)),
     "label-is-kept": (lambda m: m.one(), lambda m: m.one(i_ty=FORGET)),
-    "widest-layer-stays": (lambda m: m.one(), lambda m: m.one(first=[12.0, 12.0, 11.5, 11.0, 11.0, 11.0])),
+    "first-layer-stays": (lambda m: m.one(), lambda m: m.one(first=[12.0, 12.0, 11.5, 11.0, 11.0, 11.0])),
     "gradient-transition-tanh": (lambda m: m.one(), lambda m: m.one(signal_to_noise=(100.0, 2.0))),
     "gradient-transition-relu-linear": (
         lambda m: m.many("model.activation", tanh={}, relu={}, linear={}),
@@ -332,10 +332,13 @@ def test_a_recording_without_labels_or_configuration_crashes_no_claim():
 
 
 def test_a_run_that_was_not_finished_decides_nothing(network):
-    ds = network().isel(epoch=slice(0, 4))
-    found = ip.claims(ds)
-    assert {one.verdict for one in found} == {NOT_DECIDED}
-    assert found[0].reason == "needs a finished run; measured up to epoch 1000 of 8000 (infoplane resume DIR)"
+    short = network().isel(epoch=slice(0, 4))
+    assert {one.verdict for one in ip.claims(short)} == {NOT_DECIDED}
+    assert ip.claims(short)[0].reason == "needs the last epoch in the schedule; measured up to epoch 1000 of 8000"
+    stopped = short.sel(step=short["step"] <= 1000)
+    assert {one.verdict for one in ip.claims(stopped)} == {NOT_DECIDED}
+    words = "needs a finished run (infoplane resume DIR); measured up to epoch 1000 of 8000"
+    assert ip.claims(stopped)[0].reason == words
 
 
 def test_clipped_activations_cannot_confirm_compression(network):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import infoplane as ip
 from infoplane.experiments import configure
 from infoplane.experiments.exact.minimal import assemble, compute
 from infoplane.results import decode_flags
@@ -69,3 +70,10 @@ def test_members_that_are_missing_are_nan(settings):
     ds = assemble(settings, {0: compute(settings, 0)})
     assert ds.sizes["member"] == 3
     assert bool(ds["information"].isel(member=slice(1, 3)).isnull().all())
+
+
+@pytest.mark.parametrize(("smallest", "largest"), [(10.0, 1.0), (1.0, 1.0)])
+def test_a_grid_that_does_not_ascend_is_refused(smallest, largest):
+    changes = {"smallest": smallest, "largest": largest}
+    with pytest.raises(ip.ConfigError, match=f"smallest is {smallest:g} and largest {largest:g}"):
+        configure("saxe-minimal", changes=changes)

@@ -26,7 +26,7 @@ def _distances(variable: str, run: Run) -> list[Case]:
                 end = [part.bits(layer, estimator, name)[:, -1] for name in ("input", "label")]
                 distance = curve.label_at(end[0]) - end[1] if variable == "label" else end[0] - curve.input_at(end[1])
                 name = part.named(*([] if part.labels or not part.activation else [part.activation]), estimator, layer)
-                cases.append(Case(name, (part.sample(distance),)))
+                cases.append(Case(name, (part.sample(distance),), part.clipping(layer, estimator)))
     return cases
 
 
@@ -41,7 +41,8 @@ def _violations(variable: str, run: Run) -> list[Case]:
                 bits = np.stack([part.bits(layer, estimator, variable) for layer in part.layers], axis=-1)
                 excess = np.diff(bits, axis=-1).max(axis=(1, 2), initial=0.0)  # NaN where a member lacks a number
                 name = part.named(*([] if part.labels or not part.activation else [part.activation]), estimator)
-                cases.append(Case(name, (part.sample(excess),)))
+                told = max(part.clipping(layer, estimator) for layer in part.layers)
+                cases.append(Case(name, (part.sample(excess),), told))
     if not cases:
         raise LackingError("the estimator binning or kde")
     return cases
@@ -51,6 +52,8 @@ def _distinct(variable: str, place: int, run: Run) -> list[Case]:
     """Return the share of inputs with an activation row of their own, layer by layer."""
     cases = []
     for part in run.main():
+        if place == 0 and part.ds["epoch"].values[0] != 0:
+            raise LackingError("the initialisation, epoch 0")
         rows = part.quantity(variable).transpose("member", "epoch", "layer").values[:, place]
         shares = rows / part.attribute("n_distinct")
         for layer, share in zip(part.layers[:-1], shares.T, strict=False):

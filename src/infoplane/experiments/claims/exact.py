@@ -9,6 +9,7 @@ from jaxtyping import Float
 from infoplane.experiments.claims import view
 from infoplane.experiments.claims.base import Case, Claim, LackingError
 from infoplane.experiments.claims.view import NOTICEABLE, Bits, Part, Run
+from infoplane.results import mean_known
 
 PAPER = "Saxe et al. 2018"
 KIND = "exact"
@@ -42,8 +43,8 @@ def _bits(part: Part, layer: str, variable: str = "input") -> tuple[str, Bits]:
 
 def _end_of_error(overtrained: bool, part: Part) -> str:
     """Say why a network cannot speak of generalisation, or of overtraining, where it shows none."""
-    errors = np.nanmean(_errors(part), axis=0)
-    start, least, end = errors[0], errors.min(), errors[-1]
+    errors = mean_known(_errors(part))
+    start, least, end = errors[0], np.nan_to_num(errors, nan=np.inf).min(), errors[-1]
     if overtrained and not end > least + ENOUGH:
         return f"needs overtraining: the error on new inputs is at least {least:.4f} and ends at {end:.4f}"
     if not overtrained and not end < start - ENOUGH:
@@ -78,7 +79,7 @@ def _gain(variable: str, sign: int, run: Run) -> list[Case]:
 def _rise_of_error(run: Run) -> list[Case]:
     def rise(part: Part) -> view.Values:
         errors = _errors(part)
-        return errors[:, -1] - errors[:, int(np.argmin(np.nanmean(errors, axis=0)))]
+        return errors[:, -1] - errors[:, int(np.argmin(np.nan_to_num(mean_known(errors), nan=np.inf)))]
 
     return [Case(part.named("error on new inputs"), (part.sample(rise(part)),)) for part in run.main()]
 

@@ -113,7 +113,7 @@ def _without_noise(run: Run) -> list[Case]:
     cases = []
     for kind in KINDS:
         for name, also in zip(full.estimators(kind)[:1], mini.estimators(kind)[:1], strict=False):
-            layer, epochs = full.last_hidden, full.epochs(name)
+            layer, epochs = full.last_hidden, full.times(name)
             equal = epochs[-1] / _updates(mini)
             cut = _until(mini.bits(layer, also), mini.epochs(also), equal)
             sample = full.sample(_lost(full, name), other=view.compression(cut) / 2)

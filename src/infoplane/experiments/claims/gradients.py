@@ -13,6 +13,8 @@ from infoplane.experiments.claims.view import NOTICEABLE, Part, Run
 NEEDS = "gradients over several mini-batches an epoch"
 FIGURE = "gradients"
 
+CLEAR = 0.5
+"""Powers of 2 by which the ratio must begin above 1 and end below: the largest of many epochs exceeds 1 by chance."""
 TENTH = 10
 """The beginning and the end of training are a tenth of it each."""
 
@@ -39,7 +41,7 @@ def _without_compression(run: Run) -> list[Case]:
 
     def case(part: Part, estimator: str, layer: str) -> Case:
         kept = NOTICEABLE - view.compression(part.bits(layer, estimator))
-        samples = (part.sample(_crossing(part), "transition"), part.sample(kept, "no compression"))
+        samples = (part.sample(_crossing(part) - CLEAR, "transition"), part.sample(kept, "no compression"))
         name = part.named(*([] if part.labels else [part.activation]), estimator, layer)
         return Case(name, samples, obstacle(part, estimator, layer))
 
@@ -50,7 +52,7 @@ def _share_after(run: Run) -> list[Case]:
     """Return how much of the compression of the last hidden layer comes after the transition."""
 
     def case(part: Part, estimator: str, layer: str) -> Case:
-        bits, epochs = part.bits(layer, estimator), part.epochs(estimator)
+        bits, epochs = part.bits(layer, estimator), part.times(estimator)
         at, lost = view.transition(part), view.own_compression(bits)
         reached = np.array([np.interp(epoch, epochs, row) for epoch, row in zip(at, bits, strict=True)])
         top = bits[np.arange(len(bits)), view.own_peak(bits)]
@@ -72,10 +74,10 @@ def _claim(id_: str, sentence: str, source: str, activations: Sequence[str]) -> 
         sentence=sentence,
         source=source,
         quantity="log2 of the gradients' signal-to-noise ratio, all layers together: the largest in the first tenth of "
-        "the training, or minus the median of the last tenth, whichever is smaller; above 0 it crosses 1 downwards",
+        "the training, or minus the median of the last tenth, whichever is smaller: it must cross 1 by that much",
         units="",
         side="above",
-        bound=0.0,
+        bound=CLEAR,
         needs=NEEDS,
         figure=FIGURE,
         measure=functools.partial(_transitions, activations),
@@ -99,7 +101,7 @@ CLAIMS = (
         id="transition-without-compression",
         sentence="Gradients pass from drift to diffusion in networks that do not compress.",
         source="Saxe et al. 2018, appendix on gradients",
-        quantity="log2 of the gradients' signal-to-noise ratio as in gradient-transition-relu-linear, and "
+        quantity=f"log2 of the gradients' ratio as in gradient-transition-relu-linear minus {CLEAR}, and "
         f"{NOTICEABLE} bits minus the compression of the last hidden layer; both must be above 0",
         units="",
         side="above",

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from infoplane.experiments.claims import view
-from infoplane.experiments.claims.base import Case, Claim, LackingError, Sample
+from infoplane.experiments.claims.base import Case, Claim, LackingError, Sample, interval
 from infoplane.experiments.claims.phases import obstacle
 from infoplane.experiments.claims.view import NOTICEABLE, Part, Run
 
@@ -28,12 +28,17 @@ def _compression(part: Part, estimator: str, name: str) -> Sample:
 
 def _case(samples: Sequence[tuple[Sample, str]], name: str) -> list[Case]:
     """Return one case of all settings; those whose numbers cannot decide are told in the name."""
+    if samples and samples[0][1]:
+        raise LackingError(f"a first setting that can decide; {samples[0][0].name} {samples[0][1]}")
     usable = [sample for sample, why in samples if not why]
     others = [sample.name for sample, why in samples if why]
     told = f"{name}; without {', '.join(others)} (clipped, or at H(X))" if others else name
     if len(usable) < 2:
         raise LackingError("two settings under which no activation is clipped and the layer is not at H(X)")
-    return [Case(told, tuple(usable))]
+    first = interval(usable[0].values)
+    lost = f"{usable[0].name} loses {first.estimate:.4g} ({first.low:.4g} to {first.high:.4g}) bits"
+    idle = "" if first.low > NOTICEABLE else f"needs a first setting under which the layer compresses; {lost}"
+    return [Case(told, tuple(usable), idle)]
 
 
 def _along(key: str, run: Run) -> list[Case]:
@@ -73,7 +78,9 @@ def _across(kind: str, run: Run) -> list[Case]:
 def _kinds(run: Run) -> list[Case]:
     """Return the compression of the first network by the first estimator of each kind."""
     part = run.main()[0]
-    first = {name.partition("(")[0]: name for name in reversed(part.estimators())}
+    first: dict[str, str] = {}
+    for name in part.estimators():
+        first.setdefault(name.partition("(")[0], name)
     if len(first) < 2:
         raise LackingError("at least two kinds of estimator, as in: infoplane run robustness")
     samples = [(_compression(part, name, name), obstacle(part, name, part.last_hidden)) for name in first.values()]

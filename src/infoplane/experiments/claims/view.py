@@ -92,6 +92,26 @@ class Part:
             raise LackingError(f"at least two epochs measured by {estimator}")
         return epochs
 
+    def times(self, estimator: str) -> Int[np.ndarray, " epoch"]:
+        """Return the epochs that an estimator measured, for what is said of their number.
+
+        Raises:
+            LackingError: see `epochs`; also for a run that counts updates.
+        """
+        if self.ds.attrs.get("epoch_unit", "epoch") != "epoch":
+            raise LackingError('numbers of epochs; this run counts updates (schedule.unit = "epochs")')
+        return self.epochs(estimator)
+
+    def start(self, estimator: str) -> int:
+        """Return the place of epoch 0, the initialisation, among the epochs that an estimator measured.
+
+        Raises:
+            LackingError: where it did not measure it.
+        """
+        if self.epochs(estimator)[0] != 0:
+            raise LackingError(f"the initialisation, epoch 0, measured by {estimator}")
+        return 0
+
     def _measured(self, estimator: str) -> Bool[np.ndarray, " epoch"]:
         """Say at which epochs an estimator gave any number: slow ones measure some of the epochs only."""
         known = self.ds["information"].sel(estimator=estimator).notnull()
@@ -136,6 +156,12 @@ class Part:
             return False
         codes = np.unique(self.ds["flags"].sel(layer=layer, estimator=estimator).values)
         return any("clipped" in decode_flags(int(code)) for code in codes)
+
+    def clipping(self, layer: str, estimator: str) -> str:
+        """Say why clipped activations cannot decide; empty where none are."""
+        if not self.is_clipped(layer, estimator):
+            return ""
+        return "needs bins that hold the activations: values beyond them are clipped, which looks like compression"
 
     def attribute(self, name: str) -> float:
         """Return a number of the whole result, such as H(X).
@@ -227,12 +253,13 @@ def of(ds: "xr.Dataset") -> Run:
     if not parts:
         raise LackingError("at least one measured epoch")
     for part in parts:
-        measured, trained = (
-            int(part.ds["epoch"].values[-1]),
-            int(part.ds["step"].values[-1]) if "step" in part.ds else 0,
-        )
-        if measured < trained:
-            raise LackingError(f"a finished run; measured up to epoch {measured} of {trained} (infoplane resume DIR)")
+        measured = int(part.ds["epoch"].values[-1])
+        trained = int(part.ds["step"].values[-1]) if "step" in part.ds else measured
+        planned = int(part.keys.get("train.epochs", trained))
+        if measured < trained or trained < planned:
+            whole = trained >= planned
+            words = "the last epoch in the schedule" if whole else "a finished run (infoplane resume DIR)"
+            raise LackingError(f"{words}; measured up to epoch {measured} of {max(trained, planned)}")
     return Run(parts)
 
 
@@ -285,11 +312,11 @@ def own_compression(values: Bits) -> Values:
     return np.take_along_axis(values, own_peak(values)[:, None], axis=1)[:, 0] - values[:, -1]
 
 
-def halved(values: Bits, epochs: Int[np.ndarray, " epoch"]) -> Values:
-    """Epoch by which each member has lost half of what it loses; NaN where it loses nothing worth a word."""
+def lost_by(values: Bits, epochs: Int[np.ndarray, " epoch"], share: float) -> Values:
+    """Epoch by which each member has lost a share of what it loses; NaN where it loses nothing worth a word."""
     lost, top = own_compression(values), own_peak(values)
     late = np.arange(values.shape[1]) >= top[:, None]
-    low = values <= (values[:, -1] + lost / 2)[:, None]
+    low = values <= (values[:, -1] + (1 - share) * lost)[:, None]
     return np.where(lost > NOTICEABLE, epochs[np.argmax(late & low, axis=1)], np.nan)
 
 

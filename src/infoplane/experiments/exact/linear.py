@@ -30,6 +30,9 @@ ERRORS = ("training_error", "generalisation_error")
 FIRST = 10
 """Where the logarithmic grid of what estimators measure begins, after epoch 0: near it nothing happens."""
 
+LARGEST = 2**29
+"""Bytes that the rows of a teacher, or the numbers of a result, may take."""
+
 TEACHER, DATA, STUDENT, ORACLE = range(4)
 """What the parts of a member's randomness are for."""
 
@@ -85,6 +88,18 @@ class LinearSettings(Settings):
         if self.data.relevant is not None and self.data.relevant >= self.data.inputs:
             raise ValueError(
                 f"data.relevant is {self.data.relevant}; expected fewer than the {self.data.inputs} inputs"
+            )
+        rows = 8 * self.data.samples * self.data.inputs
+        if rows > LARGEST:
+            raise ValueError(
+                f"data.samples × data.inputs = {self.data.samples} × {self.data.inputs} numbers take "
+                f"{rows / 2**30:.1f} GiB; expected at most {LARGEST / 2**30:g}"
+            )
+        numbers = 8 * len(VARIABLES) * len(self.layers) * self.measure.points * self.members
+        if numbers > LARGEST:
+            raise ValueError(
+                f"members × measure.points × layers = {self.members} × {self.measure.points} × {len(self.layers)} need "
+                f"{numbers / 2**30:.1f} GiB in the result; expected at most {LARGEST / 2**30:g}"
             )
         if 0 < self.measure.oracle_samples < 100:
             raise ValueError(f"measure.oracle_samples is {self.measure.oracle_samples}; expected 0 or at least 100")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from infoplane import results
 from infoplane.runs.computed import Computation, Pieces, Settings
@@ -36,6 +36,14 @@ class MinimalSettings(Settings):
     """Of the noise of the Gaussian channel w x + ε, which the linear unit has besides."""
     bias_sd: Annotated[float, Field(ge=0, le=10)] = 0.1
     """Member 0 is the paper's unit, without bias; the others have b ~ N(0, bias_sd²)."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> "MinimalSettings":
+        if not self.smallest < self.largest:
+            raise ValueError(
+                f"smallest is {self.smallest:g} and largest {self.largest:g}; expected a smaller one first"
+            )
+        return self
 
 
 def _weights(settings: MinimalSettings) -> Float[np.ndarray, " weight"]:
