@@ -94,8 +94,10 @@ def test_a_run_measures_what_the_planner_asks_for_to_the_same_bits(every, tmp_pa
     same_at_its_epochs(ds, every)
 
 
-@pytest.mark.parametrize("asked", [EXACT, APPROX], ids=["exact", "approx"])
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("threads", "asked"),
+    [(3, EXACT), *(pytest.param(*one, marks=pytest.mark.slow) for one in [(1, EXACT), (1, APPROX), (3, APPROX)])],
+)
 def test_any_number_of_workers_measures_the_same_epochs(every, tmp_path, in_small_parts, asked, threads):
     schedule = keys(asked).schedule.build()
     with ThreadPoolExecutor(threads) as executor:
@@ -118,8 +120,10 @@ class Stopping(ThreadPoolExecutor):
         return super().submit(*arguments)
 
 
-@pytest.mark.parametrize("asked", [EXACT, APPROX], ids=["exact", "approx"])
-@pytest.mark.parametrize("n_tasks", [4, 25])
+@pytest.mark.parametrize(
+    ("n_tasks", "asked"),
+    [(4, APPROX), (25, EXACT), *(pytest.param(*one, marks=pytest.mark.slow) for one in [(4, EXACT), (25, APPROX)])],
+)
 def test_a_run_that_was_stopped_goes_on_to_the_same_epochs(every, tmp_path, in_small_parts, asked, n_tasks):
     with Stopping(n_tasks) as executor, pytest.raises(engine.IncompleteError, match="resume"):
         engine.run(keys(asked), tmp_path / "run", executor=executor)
@@ -128,7 +132,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_epochs(every, tmp_path, in_s
     same_at_its_epochs(ds, every)
 
 
-@pytest.mark.parametrize("place", [0, 3, -1])
+@pytest.mark.parametrize("place", [3, *(pytest.param(one, marks=pytest.mark.slow) for one in (0, -1))])
 def test_a_lost_stretch_is_made_again(every, tmp_path, in_small_parts, place):
     whole = engine.run(keys(EXACT), tmp_path / "run")
     pieces = sorted((tmp_path / "run" / "pieces").glob("*.npz"))
