@@ -63,6 +63,17 @@ DESCRIPTIONS = {
     "generalisation_error": ("1", "mean squared error on new inputs, exact, over the variance of the label"),
     "gradient_mean": ("1", "norm of the mean over an epoch's mini-batches of the gradient of the layer's kernel"),
     "gradient_std": ("1", "root of the trace of the covariance of that gradient over the epoch's mini-batches"),
+    "accuracy_at_end": ("1", "share of the measured inputs given their class by the last sample of the weights"),
+    "single_update": ("bits", "information of the network after the last update alone, its weights known"),
+    "by_length": ("bits", "information of windows of other lengths up to the last end"),
+    "by_samples": ("bits", "information of the last window from parts of its samples of the weights, by their number"),
+    "limit": ("bits", "information of the last window with infinitely many samples: a line in 1/M read at 0"),
+    "limit_std_error": ("bits", "standard error of that limit"),
+    "control_bits": ("bits", "I(X;T) of clouds of which it is known, made from the last window"),
+    "control_std_error": ("bits", "standard error of the same"),
+    "control_expected": ("bits", "what it is known to be"),
+    "cloud": ("1", "outputs before the softmax of some inputs, in every sample of the weights of a window"),
+    "published": ("bits", "information that another code stored for one network of this shape"),
     "order_violation": (
         "bits",
         "largest excess of a layer's information over that of the layer before it; layers that are binned or noised "

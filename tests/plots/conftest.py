@@ -89,3 +89,21 @@ def _by_id(axes, name):
 def by_id():
     """Return a function that finds the artists of an axes by their name."""
     return _by_id
+
+
+@pytest.fixture(scope="session")
+def side_by_side():
+    """Networks as if their weights were random, of made-up numbers: 2 activations, 3 sources, 3 members, infonet's shape."""
+    from infoplane.experiments import configure
+    from infoplane.experiments.clouds.compute import DIMS, _missing, assemble
+
+    settings = configure("as-if-random", changes={"members": 3, "estimators": ["ross", "kde"]})
+    rng = np.random.default_rng(0)
+    empty = _missing(settings, tuple(DIMS))
+    pieces = {
+        member: {name: 9 * rng.random((2, *array.shape)).astype(array.dtype) for name, array in empty.items()}
+        for member in range(3)
+    }
+    for piece in pieces.values():
+        piece |= {"dead": np.zeros(2), "flags": np.zeros_like(piece["flags"])}
+    return assemble(settings, pieces).assign_attrs(title="made-up", config=settings.canonical())

@@ -145,7 +145,7 @@ def test_members_do_not_depend_on_how_many_there_are(whole, tmp_path):
 
 @pytest.mark.parametrize("executor", [2, "tcp://localhost:1"])
 def test_workers_are_refused_before_anything_is_written(tmp_path, executor):
-    with pytest.raises(ip.ConfigError, match="saxe-minimal is computed by a formula in this process; leave out"):
+    with pytest.raises(ip.ConfigError, match="saxe-minimal is computed in this process; leave out"):
         ip.run("saxe-minimal", tmp_path / "run", executor)
     assert not (tmp_path / "run").exists()
 

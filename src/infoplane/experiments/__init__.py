@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from infoplane import files
 from infoplane.errors import ConfigError, did_you_mean
+from infoplane.experiments.as_if_random import AS_IF_RANDOM
 from infoplane.experiments.base import Experiment, draw_figures
 from infoplane.experiments.invertibility import INVERTIBILITY
 from infoplane.experiments.robustness import ROBUSTNESS
@@ -50,6 +51,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         SAXE_LINEAR,
         SAXE_OVERTRAINING_LINEAR,
         SAXE_IRRELEVANT,
+        AS_IF_RANDOM,
     )
 }
 
@@ -216,9 +218,7 @@ def _refuse_executor(name: str, executor: "pools.Where") -> None:
         ConfigError: when there are any.
     """
     if executor is not None:
-        raise ConfigError(
-            f"{name} is computed by a formula in this process; leave out --workers, --cluster or executor"
-        )
+        raise ConfigError(f"{name} is computed in this process; leave out --workers, --cluster or executor")
 
 
 def place(folder: Path, *, force_new: bool) -> Path:

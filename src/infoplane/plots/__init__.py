@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from infoplane import files
 from infoplane.plots.bins import bins
 from infoplane.plots.bound import bound, has_bound
+from infoplane.plots.clouds import clouds
 from infoplane.plots.compression import compression
 from infoplane.plots.curves import information, training
 from infoplane.plots.errors import errors, has_errors
@@ -21,6 +22,7 @@ from infoplane.plots.relevance import has_relevance, relevance
 from infoplane.plots.rows import ranks, rows
 from infoplane.plots.snapshots import snapshots
 from infoplane.plots.variants import variants
+from infoplane.plots.windows import has_windows, lengths, windows
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,11 +33,13 @@ __all__ = [
     "OF_SWEEPS",
     "bins",
     "bound",
+    "clouds",
     "compression",
     "errors",
     "gradients",
     "histograms",
     "information",
+    "lengths",
     "minimal",
     "oracle",
     "plane",
@@ -48,6 +52,7 @@ __all__ = [
     "suited",
     "training",
     "variants",
+    "windows",
 ]
 
 FIGURES: Mapping[str, Callable[..., "Figure"]] = {
@@ -68,10 +73,13 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "errors": errors,
     "relevance": relevance,
     "oracle": oracle,
+    "windows": windows,
+    "lengths": lengths,
+    "clouds": clouds,
 }
 """Every figure by its name; each takes a result."""
 
-OF_SWEEPS = ("gradients", "compression", "variants")
+OF_SWEEPS = ("gradients", "compression", "variants", "windows", "lengths", "clouds")
 """Figures that take a whole sweep; the others take one of its combinations."""
 
 NEEDS = {
@@ -89,6 +97,9 @@ NEEDS = {
     "errors": "errors",
     "relevance": "relevance",
     "oracle": "oracle",
+    "windows": "windows",
+    "lengths": "windows",
+    "clouds": "windows",
 }
 """What a figure cannot be drawn without."""
 
@@ -114,6 +125,7 @@ def suited(ds: "xr.Dataset", names: Iterable[str]) -> list[str]:
         "errors": has_errors(ds),
         "relevance": has_relevance(ds),
         "oracle": has_oracle(ds),
+        "windows": has_windows(ds),
         "ranks": "rank" in ds and bool(ds["rank"].notnull().any()),
     }
     return [name for name in names if has.get(NEEDS.get(name, ""), True)]

@@ -13,6 +13,9 @@ from infoplane.runs.sweep import Combination, Label, axis_labels, combinations
 if TYPE_CHECKING:
     import xarray as xr
 
+COMPUTED = "computed"
+"""What ``kind`` says of a result whose networks stand side by side but come from no sweep."""
+
 _FLAGS = ("flags", "member_flags", *(f"{prefix}flags" for prefix in results.PARTS.values()))
 """Variables of whole numbers: what a combination lacks has no flag."""
 
@@ -78,8 +81,17 @@ def split(ds: "xr.Dataset") -> "list[tuple[dict[str, Label], xr.Dataset]]":
     if not is_sweep(ds):
         return [({}, ds)]
     entries = json.loads(ds.attrs["sweep"])
+    if ds.attrs.get("kind") == COMPUTED:
+        return [(entry["labels"], _side(ds, entry)) for entry in entries]
     made = combinations(Config.model_validate_json(ds.attrs["config"]))
     return [(one.labels, _part(ds, one, entry)) for one, entry in zip(made, entries, strict=True)]
+
+
+def _side(ds: "xr.Dataset", entry: dict[str, Any]) -> "xr.Dataset":
+    """Return one of several networks of a computed run, which have the same dimensions."""
+    part = ds.sel(entry["labels"], drop=True)
+    part.attrs = {key: value for key, value in ds.attrs.items() if key not in ("sweep", "kind")} | entry["attributes"]
+    return part
 
 
 def _part(ds: "xr.Dataset", combination: Combination, entry: dict[str, Any]) -> "xr.Dataset":

@@ -1,4 +1,4 @@
-"""Runs that are computed by a formula, member by member, instead of trained and measured.
+"""Runs that are computed member by member by a function of their own, such as a formula, not by the engine.
 
 Their folder keeps the contract of every run: ``run.json`` before anything is computed, a lock, a piece for each member
 with its checksum in the log, ``results.nc``. A run that is stopped goes on with the members it lacks, to the same bits,

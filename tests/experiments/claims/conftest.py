@@ -1,11 +1,14 @@
 """Results made up so that the answer to each claim is known."""
 
+import itertools
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from infoplane import results
-from infoplane.runs.combine import combine
+from infoplane.runs.combine import COMPUTED, combine
 from infoplane.runs.config import override, parse
 from infoplane.runs.job import Job
 
@@ -195,3 +198,38 @@ def known_exactly(network):
         return student(**STUDENTS[claim][place])
 
     return make
+
+
+CLOUDS = {
+    "late-layers-compress-relu": ({}, {"i_xt": GROWING}),
+    "late-layers-compress-tanh": ({}, {"i_xt": GROWING}),
+    "windows-lose-more-than-updates": ({}, {"lost": -0.5}),
+    "window-loss-is-no-bias": ({}, {"bias": 0.9}),
+    "branch-agrees-with-window": ({}, {"branch": 2.0}),
+}
+"""The same for claims on networks whose weights are taken as random."""
+
+
+@pytest.fixture(scope="session")
+def as_if_random(network):
+    """Return a function that makes the result that confirms a claim on clouds (0), or denies it (1)."""
+
+    def clouds(i_xt=RISE_AND_FALL, lost=3.0, bias=0.1, branch=0.0):
+        """``lost`` to the window beside its last update, ``bias`` as a share of it, ``branch`` above the window."""
+        parts, entries, names = [], [], (("relu", "tanh"), ("window", "branch"))
+        for activation, source in itertools.product(*names):
+            ds = network(i_xt, output=i_xt)
+            ds["information"] = ds["information"] + branch * (source == "branch")
+            ds["single_update"] = ds["information"] + lost
+            ds["limit"] = ds["information"].isel(epoch=-1, drop=True) - bias * lost
+            config = results.config_of(ds)
+            config["model"]["activation"] = activation
+            attributes = {"config": json.dumps(config | {"source": source})}
+            entries.append({"labels": {"model.activation": activation, "source": source}, "attributes": attributes})
+            parts.append(ds)
+        both = [xr.concat(parts[at : at + 2], "source", data_vars="all", combine_attrs="override") for at in (0, 2)]
+        made = xr.concat(both, "model.activation", data_vars="all", combine_attrs="override")
+        made = made.assign_coords({"model.activation": list(names[0]), "source": list(names[1])})
+        return made.assign_attrs(sweep=json.dumps(entries), kind=COMPUTED)
+
+    return lambda claim, place: clouds(**CLOUDS[claim][place])

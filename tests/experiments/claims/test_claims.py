@@ -5,7 +5,7 @@ import pytest
 
 import infoplane as ip
 from infoplane import results
-from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED, exact, view
+from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED, clouds, exact, view
 from infoplane.experiments.claims.base import answer
 from infoplane.plots import FIGURES
 
@@ -172,6 +172,10 @@ WITH = {
         claim.id: tuple(lambda m, claim=claim, place=place: m.exact(claim.id, place) for place in (0, 1))
         for claim in exact.CLAIMS
     },
+    **{
+        claim.id: tuple(lambda m, claim=claim, place=place: m.clouds(claim.id, place) for place in (0, 1))
+        for claim in clouds.CLAIMS
+    },
 }
 """For each claim a result that confirms it and one that denies it."""
 
@@ -183,8 +187,8 @@ CLIPPED = {"clipped": True, "changes": {"model.activation": "relu"}}
 class Maker:
     """Makes results: of one network, or of several that differ in one key."""
 
-    def __init__(self, network, sweep, known):
-        self._network, self._sweep, self.exact = network, sweep, known
+    def __init__(self, network, sweep, known, clouds):
+        self._network, self._sweep, self.exact, self.clouds = network, sweep, known, clouds
 
     def one(self, i_xt=FALL, i_ty=LEARN, by=None, **options):
         return self._network(i_xt, i_ty, estimators=by, **options)
@@ -198,9 +202,9 @@ class Maker:
 
 
 @pytest.fixture(scope="module")
-def made(network, sweep, known_exactly):
+def made(network, sweep, known_exactly, as_if_random):
     """Return a function that gives the result that confirms a claim (0) or denies it (1), to be changed at will."""
-    maker, known = Maker(network, sweep, known_exactly), {}
+    maker, known = Maker(network, sweep, known_exactly, as_if_random), {}
 
     def result(claim, place):
         if (claim, place) not in known:
@@ -401,3 +405,15 @@ def test_full_batch_has_no_gradient_noise_and_decides_nothing(network):
 def test_what_is_no_result_is_refused():
     with pytest.raises(ip.InputError, match="ds is of type int; expected a result"):
         ip.claims(3)
+
+
+def test_branches_are_held_against_the_window_of_the_same_network(made):
+    found = verdicts(made("branch-agrees-with-window", 1), "branch-agrees-with-window")
+    assert [one.case for one in found][:2] == ["relu, binning, hidden2", "relu, binning, output"]
+    assert all(one.estimate == pytest.approx(2) for one in found)
+
+
+def test_the_share_of_bias_of_what_is_not_lost_decides_nothing(made):
+    ds = made("window-loss-is-no-bias", 0)
+    ds["single_update"] = ds["information"] + 0.01
+    assert set(said(ds, "window-loss-is-no-bias")) == {NOT_DECIDED}

@@ -11,6 +11,7 @@ from infoplane.errors import InputError, did_you_mean
 from infoplane.experiments.claims import (
     activations,
     bound,
+    clouds,
     exact,
     generalisation,
     gradients,
@@ -35,7 +36,7 @@ __all__ = ["CLAIMS", "CONFIRMED", "DENIED", "NOT_DECIDED", "Case", "Claim", "Sam
 
 CLAIMS: dict[str, Claim] = {
     claim.id: claim
-    for module in (phases, gradients, settings, bound, robustness, activations, generalisation, exact)
+    for module in (phases, gradients, settings, bound, robustness, activations, generalisation, exact, clouds)
     for claim in module.CLAIMS
 }
 """Every claim by its id."""
