@@ -93,7 +93,7 @@ def by_id():
 
 @pytest.fixture(scope="session")
 def side_by_side():
-    """Networks as if their weights were random, of made-up numbers: 2 activations, 3 sources, 3 members, infonet's shape."""
+    """Made-up numbers of networks as if their weights were random: 2 activations, 3 sources, 3 members."""
     from infoplane.experiments import configure
     from infoplane.experiments.clouds.compute import DIMS, _missing, assemble
 

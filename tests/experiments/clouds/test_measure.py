@@ -36,7 +36,7 @@ def layer():
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_the_controls_are_what_they_are_known_to_be(layer, spec):
     found = controls(*layer, spec, None)
-    identical, far, common = found["control_bits"] - found["control_expected"]
+    identical, far, _ = found["control_bits"] - found["control_expected"]
     assert abs(identical) < 1e-12
     assert abs(far) < 1e-6
     assert found["control_expected"][1:].tolist() == [np.log2(40), 0.0]
