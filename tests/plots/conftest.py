@@ -95,11 +95,11 @@ def by_id():
 def side_by_side():
     """Made-up numbers of networks as if their weights were random: 2 activations, 3 sources, 3 members."""
     from infoplane.experiments import configure
-    from infoplane.experiments.clouds.compute import DIMS, _missing, assemble
+    from infoplane.experiments.clouds.compute import DIMS, assemble, missing
 
     settings = configure("as-if-random", changes={"members": 3, "estimators": ["ross", "kde"]})
     rng = np.random.default_rng(0)
-    empty = _missing(settings, tuple(DIMS))
+    empty = missing(settings, tuple(DIMS))
     pieces = {
         member: {name: 9 * rng.random((2, *array.shape)).astype(array.dtype) for name, array in empty.items()}
         for member in range(3)

@@ -186,7 +186,7 @@ def test_every_quick_version_has_its_members_and_differs_from_the_full_one():
         if experiment.computation:
             quick, full = configure(name, quick=True), configure(name)
             assert quick.members < full.members
-            assert full.members >= 20
+            assert full.members >= (10 if name == "as-if-random" else 20)  # which trains networks
 
 
 def test_plot_draws_again_and_export_writes_a_table(copy):

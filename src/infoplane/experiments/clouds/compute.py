@@ -26,7 +26,7 @@ Arrays = dict[str, np.ndarray]
 
 ACTIVATION, SOURCE = "model.activation", "source"
 ALONG = (SOURCE, "epoch", "layer", "estimator", "variable")
-CONTROLLED = ("layer", "estimator", "control")
+CONTROL_NAMES = ("control_bits", "control_std_error", "control_expected")
 DIMS = {
     "information": ALONG,
     "information_std_error": ALONG,
@@ -37,9 +37,7 @@ DIMS = {
     "by_samples": ("layer", "estimator", "size", "variable"),
     "limit": ("layer", "estimator", "variable"),
     "limit_std_error": ("layer", "estimator", "variable"),
-    "control_bits": CONTROLLED,
-    "control_std_error": CONTROLLED,
-    "control_expected": CONTROLLED,
+    **dict.fromkeys(CONTROL_NAMES, ("layer", "estimator", "control")),
     "cloud": ("window", "sample", "drawn", "unit"),
     "dead": (),
 }
@@ -56,7 +54,9 @@ def _of_activation(settings: CloudSettings, activation: str, member: int) -> Arr
     nets = networks.group(settings, activation, networks.numbers(member, networks.ITSELF, 1))
     states = networks.path(nets, networks.initial(settings, nets), networks.wanted(settings))
     made = _along(settings, activation, member, states)
-    return made | _alone(settings, activation, states) | _at_end(settings, activation, states)
+    for work in (_alone, _by_length, _followed, _drawn):
+        made |= work(settings, activation, states)
+    return made
 
 
 def _samples(
@@ -79,11 +79,11 @@ def _samples(
 def _along(settings: CloudSettings, activation: str, member: int, states: networks.Path) -> Arrays:
     """Measure the clouds of every source at every end."""
     inputs, labels = settings.samples
-    made = _missing(settings, ("information", "information_std_error", "flags", "accuracy_at_end"))
+    made = missing(settings, ("information", "information_std_error", "flags", "accuracy_at_end"))
     for place, at, weights in _samples(settings, activation, member, states):
         layers, _ = networks.clouds(weights, inputs, activation)
         for layer, t in enumerate(layers):
-            numbers = measure(t, labels, list(settings.measures.values()), settings.measure.queries)
+            numbers = measure(t, labels, settings.estimators, settings.measure.queries)
             made["information"][place, at, layer] = numbers.bits
             made["information_std_error"][place, at, layer] = numbers.std_error
             made["flags"][place, at, layer] = numbers.flags
@@ -94,46 +94,44 @@ def _along(settings: CloudSettings, activation: str, member: int, states: networ
 def _alone(settings: CloudSettings, activation: str, states: networks.Path) -> Arrays:
     """Measure the network after single updates, those at which the windows end."""
     inputs, labels = settings.samples
-    made = _missing(settings, ("single_update", "dead"))
+    made = missing(settings, ("single_update", "dead"))
     for at, end in enumerate(settings.window.ends):
         layers, _ = networks.clouds(networks.window(settings, states, end, 1), inputs, activation)
-        made["single_update"][at] = [
-            [deterministic(t, labels, spec) for spec in settings.measures.values()] for t in layers
-        ]
+        made["single_update"][at] = [[deterministic(t, labels, spec) for spec in settings.estimators] for t in layers]
         made["dead"] = np.array(float(np.ptp(layers[-2], axis=1).max() == 0))
     return made
 
 
-def _at_end(settings: CloudSettings, activation: str, states: networks.Path) -> Arrays:
-    """Measure windows up to the last end: of other lengths, of parts of the samples, and the controls."""
+def _by_length(settings: CloudSettings, activation: str, states: networks.Path) -> Arrays:
+    """Measure windows of other lengths up to the last end."""
     inputs, labels = settings.samples
-    queries, specs, window = settings.measure.queries, list(settings.measures.values()), settings.window
-    names = (
-        "by_length",
-        "by_samples",
-        "limit",
-        "limit_std_error",
-        "control_bits",
-        "control_std_error",
-        "control_expected",
-    )
-    made = _missing(settings, (*names, "cloud"))
-    for place, length in enumerate(window.lengths):
-        weights = networks.window(settings, states, window.ends[-1], length)
+    made = missing(settings, ("by_length",))
+    for place, length in enumerate(settings.window.lengths):
+        weights = networks.window(settings, states, settings.window.ends[-1], length)
         for layer, t in enumerate(networks.clouds(weights, inputs, activation)[0]):
-            made["by_length"][place, layer] = measure(t, labels, specs, queries).bits
-    for place, end in enumerate((window.ends[0], window.ends[-1])):
-        layers, outputs = networks.clouds(
-            networks.window(settings, states, end, window.length), inputs[:DRAWN], activation
-        )
-        made["cloud"][place] = outputs
-    layers, _ = networks.clouds(networks.window(settings, states, window.ends[-1], window.length), inputs, activation)
-    for layer, t in enumerate(layers):
-        for place, spec in enumerate(specs):
+            made["by_length"][place, layer] = measure(t, labels, settings.estimators, settings.measure.queries).bits
+    return made
+
+
+def _followed(settings: CloudSettings, activation: str, states: networks.Path) -> Arrays:
+    """Follow the last window against the number of its samples, and measure its controls."""
+    inputs, labels = settings.samples
+    queries, window = settings.measure.queries, settings.window
+    made = missing(settings, ("by_samples", "limit", "limit_std_error", *CONTROL_NAMES))
+    weights = networks.window(settings, states, window.ends[-1], window.length)
+    for layer, t in enumerate(networks.clouds(weights, inputs, activation)[0]):
+        for place, spec in enumerate(settings.estimators):
             found = against(t, labels, spec, queries) | controls(t, labels, spec, queries)
             for name, values in found.items():
                 made[name][layer, place] = values
     return made
+
+
+def _drawn(settings: CloudSettings, activation: str, states: networks.Path) -> Arrays:
+    """Return the outputs for a few inputs in the first and the last window."""
+    inputs, window = settings.samples[0][:DRAWN], settings.window
+    weights = [networks.window(settings, states, end, window.length) for end in (window.ends[0], window.ends[-1])]
+    return {"cloud": np.stack([networks.clouds(one, inputs, activation)[1] for one in weights])}
 
 
 def _sizes(settings: CloudSettings) -> dict[str, list[Any]]:
@@ -159,7 +157,7 @@ def _sizes(settings: CloudSettings) -> dict[str, list[Any]]:
     }
 
 
-def _missing(settings: CloudSettings, names: tuple[str, ...]) -> Arrays:
+def missing(settings: CloudSettings, names: tuple[str, ...]) -> Arrays:
     """Return arrays of one member and activation without numbers."""
     sizes = {name: len(labels) for name, labels in _sizes(settings).items()}
     return {
@@ -174,7 +172,7 @@ def assemble(settings: CloudSettings, pieces: Pieces) -> "xr.Dataset":
     labels = _sizes(settings) | {"member": list(range(settings.members))}
     variables = {}
     for name, own in DIMS.items():
-        empty = _missing(settings, (name,))[name]
+        empty = missing(settings, (name,))[name]
         of_all = np.stack([np.broadcast_to(empty, (len(labels[ACTIVATION]), *empty.shape))] * settings.members)
         for member, arrays in pieces.items():
             of_all[member] = arrays[name]
@@ -198,7 +196,7 @@ def _ordered(dims: tuple[str, ...], values: np.ndarray) -> tuple[tuple[str, ...]
 
 def _published(settings: CloudSettings) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     """Return the stored results of infonet, beside networks of its shape."""
-    if settings.model.hidden != infonet.HIDDEN:
+    if settings.model.hidden != infonet.HIDDEN or settings.window.unit != "updates":
         return {}
     numbers = [infonet.stored(activation, len(settings.layers)) for activation in settings.model.activations]
     return {"published": ((ACTIVATION, "when", "layer", "variable"), np.stack(numbers))}
