@@ -196,7 +196,8 @@ def _ordered(dims: tuple[str, ...], values: np.ndarray) -> tuple[tuple[str, ...]
 
 def _published(settings: CloudSettings) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
     """Return the stored results of infonet, beside networks of its shape."""
-    if settings.model.hidden != infonet.HIDDEN or settings.window.unit != "updates":
+    same = settings.model.hidden == infonet.HIDDEN and settings.window.unit == "updates"
+    if not same or settings.measure.inputs is not None:  # fewer inputs have another H(X)
         return {}
     numbers = [infonet.stored(activation, len(settings.layers)) for activation in settings.model.activations]
     return {"published": ((ACTIVATION, "when", "layer", "variable"), np.stack(numbers))}
