@@ -18,7 +18,7 @@ def test_the_settings_are_those_of_the_code_that_it_follows():
     assert (settings.model.init, settings.train.learning_rate, settings.train.batch_size) == ("keras", 1e-3, 512)
     assert len(settings.measured) == 819
     assert settings.n_steps * settings.train.epochs == 10_500
-    assert settings.members >= 10
+    assert settings.members == 5
     assert 6100 in settings.window.ends
 
 

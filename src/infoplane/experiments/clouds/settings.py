@@ -52,8 +52,8 @@ class WindowSettings(Section):
 
     unit: Literal["updates", "epochs"] = "updates"
     length: int = 100
-    ends: tuple[Positive, ...] = (100, 200, 400, 800, 1600, 3200, 6100, 10_500)
-    lengths: tuple[int, ...] = (5, 10, 20, 50, 100, 200)
+    ends: tuple[Positive, ...] = (100, 300, 1000, 3000, 6100, 10_500)
+    lengths: tuple[int, ...] = (10, 30, 100, 300)
 
     @model_validator(mode="after")
     def _enough(self) -> "WindowSettings":
@@ -85,13 +85,13 @@ class MeasureSettings(Section):
 
     part: Literal["all", "train", "test"] = "test"
     inputs: Annotated[int, Field(ge=2)] | None = None
-    queries: Annotated[int, Field(ge=2)] | None = 500
+    queries: Annotated[int, Field(ge=2)] | None = 100
 
 
 class CloudSettings(Settings):
     """The keys of ``as-if-random``."""
 
-    members: Annotated[int, Field(ge=1, le=10_000)] = 10
+    members: Annotated[int, Field(ge=1, le=10_000)] = 5
     sources: Annotated[tuple[Source, ...], Field(min_length=1)] = ("window", "branch", "init")
     model: ModelSettings = ModelSettings()
     train: TrainSettings = TrainSettings()

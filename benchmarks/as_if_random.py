@@ -1,0 +1,58 @@
+"""What it costs to measure a layer whose weights are random, at real size, against what is allowed.
+
+    python benchmarks/as_if_random.py         # 2500 random rows: within a minute in all
+    python benchmarks/as_if_random.py --all   # all rows: minutes
+
+N = 4096 inputs, M = 100 samples of the weights, d = 10 units: 409 600 rows and 1.7e11 pairs. The clouds are normal,
+around centres from N(0, I), with widths that make them overlap in part. Wall times of one call of each of the four
+measures; memory is the highest that the process held.
+"""
+
+import argparse
+import resource
+import time
+
+import infoplane as ip
+from infoplane.truth import GaussianClouds
+
+INPUTS, SAMPLES, UNITS = 4096, 100, 10
+OVERLAP = 0.5
+QUERIES = 2500
+ALLOWED = {True: 600, False: 60}
+"""Seconds for all four measures, on all rows or on some."""
+
+MEASURES = (
+    {"name": "binning", "bins": 30, "edges": "layer"},
+    {"name": "kde", "variance": 0.1},
+    {"name": "ross"},
+    {"name": "gaussian"},
+)
+
+
+def main() -> None:
+    """Draw the clouds, measure them, print a line for each measure and the whole."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="means over all rows, not over some")
+    every = parser.parse_args().all
+    clouds = GaussianClouds.spread_out(INPUTS, UNITS, OVERLAP)
+    t, y = clouds.samples(SAMPLES, 0).astype("float32"), clouds.labels
+    rows = "all rows" if every else f"{QUERIES} rows"
+    print(f"{INPUTS} x {SAMPLES} x {UNITS}, {rows}", flush=True)
+    whole = 0.0
+    for measure in MEASURES:
+        start, before = time.perf_counter(), time.process_time()
+        found = ip.as_if_random(t, y, measure, queries=None if every else QUERIES).input
+        seconds = time.perf_counter() - start
+        whole += seconds
+        error = 0.0 if found.std_error is None else found.std_error
+        print(
+            f"{measure['name']}: {found.bits:.3f} bits, standard error {error:.3f}, {seconds:.1f} s, "
+            f"{time.process_time() - before:.1f} s of processors",
+            flush=True,
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"all four: {whole:.0f} s (allowed {ALLOWED[every]} s), at most {peak:.2f} GiB (allowed 2 GiB)")
+
+
+if __name__ == "__main__":
+    main()
