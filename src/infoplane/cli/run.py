@@ -39,6 +39,10 @@ def run(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's folder; default: a new one under runs/.")
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A folder of images, or a .npz, .csv or .mat file, to run it on."),
+    ] = None,
     set_: Set = None,
     sweep: Annotated[
         list[str] | None,
@@ -65,13 +69,14 @@ def run(
     if as_ not in ("paper", "code"):
         fail(f"--as {as_}: expected 'paper' or 'code'")
     if what == "all":
-        if set_ or sweep or members is not None or force_new:
-            fail("run all takes each experiment as it is: leave out --set, --sweep, --members and --force-new")
+        if data or set_ or sweep or members is not None or force_new:
+            fail("run all takes each experiment as it is: leave out --data, --set, --sweep, --members and --force-new")
         _run_all(only or "", out, _where(workers, cluster), quick=quick, as_paper=as_ == "paper")
         return
     if only is not None:
         fail(f"--only {only}: belongs to 'infoplane run all'")
     changes: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])
+    changes = changes if data is None else _on(data, changes)
     changes |= {"sweep": dict(parse_sweep(text) for text in sweep)} if sweep else {}
     if members is not None:
         changes["members"] = members
@@ -81,6 +86,13 @@ def run(
         typer.echo(f"note: {EXPERIMENTS[what].paper_note}", err=True)
     where = _where(workers, cluster)
     _show_result(compute(config.name, lambda show: run_experiment(config, folder, where, on_event=show)), folder)
+
+
+def _on(path: Path, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the changes that make a run one on the data at ``path``, named by what is there unless they name it."""
+    from infoplane.data import guess
+
+    return {"data.path": str(path), "data.name": changes.get("data.name") or guess(path)} | changes
 
 
 def _run_all(only: str, out: Path | None, where: "pools.Where", *, quick: bool, as_paper: bool) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import math
 import operator
 from functools import cached_property
 
@@ -26,6 +27,7 @@ class Dataset:
         labels: classes as int64 codes 0…C−1, one a row.
         split: the data set's own division, "train" or "test" for each row; None where it has none.
         name: what results and figures call it.
+        shape: of one input before it became a row, (height, width) of an image; None where it always was one.
 
     Raises:
         InputError: for other shapes or types, no rows, non-finite inputs, labels that are not
@@ -36,12 +38,15 @@ class Dataset:
     labels: np.ndarray
     split: np.ndarray | None
     name: str
+    shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_inputs(self.inputs)
         _check_labels(self.labels, len(self.inputs))
         if self.split is not None:
             _check_split(self.split, len(self.inputs))
+        if self.shape is not None and math.prod(self.shape) != self.n_features:
+            raise InputError(f"shape is {self.shape}, inputs have {self.n_features} columns; expected as many values")
 
     @property
     def n_samples(self) -> int:

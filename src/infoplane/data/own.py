@@ -70,7 +70,9 @@ def load_samples(path: str | Path) -> Samples:
 
 
 def load_file(path: str | Path) -> Dataset:
-    """Load a file of inputs and classes as a data set, each input flattened into one row; see `load_samples`.
+    """Your own inputs and classes, from a .npz, .csv or .mat file.
+
+    Each input is flattened into one row; see `load_samples` for what a file holds.
 
     Classes become codes 0…C−1 in ascending order of their values.
 

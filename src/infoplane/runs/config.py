@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from infoplane import schedules
 from infoplane.errors import ConfigError, InputError, did_you_mean
@@ -18,7 +18,6 @@ MAX_RECORD_BYTES = 2**32
 """Largest record of training curves that a run may need; a run beyond it is refused before it starts."""
 
 MAX_FILE_BYTES = 2**20
-
 MAX_COMBINATIONS = 1000
 """Largest number of combinations of a sweep."""
 
@@ -45,9 +44,10 @@ Kind = TypeVar("Kind", bound=Section)
 
 
 class DataConfig(Section):
-    """Which data set, whether its labels are shuffled, and the rule of the 12-bit task where it is that."""
+    """Which data set, where its files are, whether labels are shuffled, and the rule of the 12-bit task."""
 
     name: str = "szt"
+    path: Annotated[str, AfterValidator(lambda path: str(Path(path).absolute()))] | None = None
     shuffle_labels: bool = False
     threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     degrees: Annotated[tuple[Natural, ...], Field(min_length=1)] | None = None
@@ -55,8 +55,8 @@ class DataConfig(Section):
 
     @property
     def rule(self) -> dict[str, Any]:
-        """The parameters of the data set's own rule that are given."""
-        given = {"threshold": self.threshold, "degrees": self.degrees, "gamma": self.gamma}
+        """The parameters of the data set that are given."""
+        given = {"path": self.path, "threshold": self.threshold, "degrees": self.degrees, "gamma": self.gamma}
         return {key: value for key, value in given.items() if value is not None}
 
 

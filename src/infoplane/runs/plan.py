@@ -39,6 +39,8 @@ class Plan:
         """What of the configuration decides the data set, as JSON."""
         settings = self.config.data
         asked = settings.model_dump(mode="json") | ({"seed": self.config.seed} if settings.shuffle_labels else {})
+        if settings.path is None:
+            del asked["path"]  # as before there were any, so that older runs keep their data's names
         return json.dumps(asked, sort_keys=True)
 
     @property
