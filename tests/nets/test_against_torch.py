@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from infoplane.nets import mlp
+from infoplane.nets.network import Together
 from infoplane.nets.train import Group, Trainer, epoch_batches, make_optimiser
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; 'pip install infoplane[torch]'")
@@ -35,7 +36,7 @@ def initial_weights():
 def trained_here(optimiser, activation):
     """Weights of the member, trained beside another one."""
     rows, none = np.arange(len(X)), np.zeros(0, np.int64)
-    options = {"activation": activation, "optimiser": optimiser, "batch_size": BATCH, "seed": SEED}
+    options = {"network": Together(activation), "optimiser": optimiser, "batch_size": BATCH, "seed": SEED}
     trainer = Trainer(np.ascontiguousarray(X.T), Y, rows, none, **options)
     group = Group(trainer, [MEMBER, MEMBER + 1], jax.devices()[0])
     state, _ = group.advance(group.start(initial_weights()), 0, N_EPOCHS, 10)

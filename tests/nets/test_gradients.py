@@ -8,6 +8,7 @@ import pytest
 from infoplane import results
 from infoplane.nets import mlp
 from infoplane.nets.gradients import add_gradient, mean_and_std, no_moments
+from infoplane.nets.network import Together
 from infoplane.nets.train import Group, Trainer, epoch_batches, make_optimiser
 
 SIZES, MEMBERS, SEED, RATE, N_TRAIN = (5, 4, 3, 3), (0, 1), 3, 0.1, 30
@@ -21,7 +22,7 @@ TRAIN_ROWS, TEST_ROWS = np.split(RNG.permutation(37), [N_TRAIN])
 
 def train(batch_size, decay=0.0):
     optimiser = make_optimiser("sgd", RATE, weight_decay=decay)
-    options = {"activation": "tanh", "optimiser": optimiser, "batch_size": batch_size, "seed": SEED}
+    options = {"network": Together("tanh"), "optimiser": optimiser, "batch_size": batch_size, "seed": SEED}
     trainer = Trainer(np.ascontiguousarray(X.T), Y, TRAIN_ROWS, TEST_ROWS, **options)
     group = Group(trainer, MEMBERS, jax.devices()[0])
     state = group.start(mlp.init_weights(SIZES, "fan-in", "fan-in", SEED, MEMBERS))

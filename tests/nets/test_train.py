@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from infoplane.nets import mlp
+from infoplane.nets.network import Together
 from infoplane.nets.train import (
     Group,
     Progress,
@@ -28,7 +29,7 @@ TRAIN_ROWS, TEST_ROWS = np.split(RNG.permutation(N_SAMPLES), [N_TRAIN])
 
 def make_trainer(optimiser=None, train_rows=TRAIN_ROWS, test_rows=TEST_ROWS, activation="tanh"):
     optimiser = optimiser or make_optimiser("adam", 0.01)
-    options = {"activation": activation, "optimiser": optimiser, "batch_size": BATCH, "seed": SEED}
+    options = {"network": Together(activation), "optimiser": optimiser, "batch_size": BATCH, "seed": SEED}
     return Trainer(np.ascontiguousarray(X.T), Y, train_rows, test_rows, **options)
 
 

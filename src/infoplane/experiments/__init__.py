@@ -9,6 +9,7 @@ from infoplane import files
 from infoplane.errors import ConfigError, did_you_mean
 from infoplane.experiments.as_if_random import AS_IF_RANDOM
 from infoplane.experiments.base import Experiment, draw_figures
+from infoplane.experiments.images import IMAGES
 from infoplane.experiments.invertibility import INVERTIBILITY
 from infoplane.experiments.robustness import ROBUSTNESS
 from infoplane.experiments.saxe_activations import SAXE_ACTIVATIONS
@@ -16,6 +17,7 @@ from infoplane.experiments.saxe_batch import SAXE_BATCH
 from infoplane.experiments.saxe_irrelevant import SAXE_IRRELEVANT
 from infoplane.experiments.saxe_linear import SAXE_LINEAR
 from infoplane.experiments.saxe_minimal import SAXE_MINIMAL
+from infoplane.experiments.saxe_mnist import SAXE_MNIST
 from infoplane.experiments.saxe_overtraining import SAXE_OVERTRAINING
 from infoplane.experiments.saxe_overtraining_linear import SAXE_OVERTRAINING_LINEAR
 from infoplane.experiments.saxe_relu_bins import SAXE_RELU_BINS
@@ -51,6 +53,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         SAXE_LINEAR,
         SAXE_OVERTRAINING_LINEAR,
         SAXE_IRRELEVANT,
+        SAXE_MNIST,
+        IMAGES,
         AS_IF_RANDOM,
     )
 }

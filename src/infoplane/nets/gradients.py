@@ -39,7 +39,7 @@ def add_gradient(moments: Moments, gradient: Weights, count: Float[Array, ""]) -
     """
     moved = [kernel - mean for (kernel, _), mean in zip(gradient, moments.means, strict=True)]
     means = [mean + step / count for mean, step in zip(moments.means, moved, strict=True)]
-    added = [(step**2).sum(axis=(1, 2)) * ((count - 1) / count) for step in moved]
+    added = [(step**2).sum(axis=range(1, step.ndim)) * ((count - 1) / count) for step in moved]
     return Moments(means, [square + more for square, more in zip(moments.squares, added, strict=True)])
 
 
@@ -48,7 +48,7 @@ def mean_and_std(moments: Moments, n_batches: int) -> tuple[Float[Array, "member
 
     The covariance divides by the number of mini-batches less one; of a single one it does not exist: NaN.
     """
-    means = _by_layer([jnp.sqrt((mean**2).sum(axis=(1, 2))) for mean in moments.means])
+    means = _by_layer([jnp.sqrt((mean**2).sum(axis=range(1, mean.ndim))) for mean in moments.means])
     stds = _by_layer([jnp.sqrt(square / (n_batches - 1)) for square in moments.squares])
     return means, stds if n_batches > 1 else jnp.full_like(stds, jnp.nan)
 

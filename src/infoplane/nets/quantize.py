@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from infoplane.errors import InputError
 from infoplane.nets.mlp import ACTIVATIONS, Weights
-from infoplane.nets.train import BOUNDS
+from infoplane.nets.spread import BOUNDS
 
 MOST_BITS = 8
 

@@ -5,7 +5,8 @@ epochs is one compiled program with a run-time count, so where a run is measured
 change a bit of it.
 """
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from infoplane.errors import ConfigError, did_you_mean
 from infoplane.nets.gradients import Moments, add_gradient, mean_and_std, no_moments
-from infoplane.nets.mlp import Weights, activations, logits
+from infoplane.nets.mlp import Weights
+from infoplane.nets.network import Network
+from infoplane.nets.spread import Spread, spread, spread_of_large
 
 OPTIMISERS = ("adam", "sgd", "momentum")
 
@@ -27,6 +30,9 @@ PERMUTED_INDICES = 2**20
 """Upper size of a block of epochs whose mini-batches are drawn together, in indices for each member."""
 
 MAX_BLOCK = 50
+
+SCORED_ROWS = 2048
+"""Rows whose outputs are computed at once where the members of a group train apart."""
 
 
 class State(NamedTuple):
@@ -48,23 +54,13 @@ class Progress(NamedTuple):
     gradient_std: Float[np.ndarray, "epoch member layer"]
 
 
-class Spread(NamedTuple):
-    """How the values of one layer lie, for each member; shares are of values (0…1)."""
-
-    minimum: Float[Array, " member"]
-    maximum: Float[Array, " member"]
-    sd: Float[Array, " member"]
-    dead_share: Float[Array, " member"]
-    saturated_share: Float[Array, " member"]
-
-
 def make_optimiser(
-    name: str, learning_rate: float, *, momentum: float = 0.9, weight_decay: float = 0.0
+    name: str, learning_rate: float, *, momentum: float = 0.9, weight_decay: float = 0.0, flat: bool = True
 ) -> optax.GradientTransformation:
     """Build the optimiser from optax; ``weight_decay`` adds its multiple of the kernels to their gradient.
 
-    The optimiser sees all weights of a member as one vector: one fused operation a step instead of one a
-    matrix.
+    With ``flat`` it sees all weights of a group as one vector: one fused operation a step instead of one a matrix,
+    which pays where these are small.
     """
     base = {
         "adam": lambda: optax.adam(learning_rate),
@@ -73,10 +69,10 @@ def make_optimiser(
     }
     if name not in base:
         raise ConfigError(f"train.optimizer is '{name}'{did_you_mean(name, OPTIMISERS)}")
-    flat = optax.flatten(base[name]())
+    rule = optax.flatten(base[name]()) if flat else base[name]()
     if weight_decay == 0:
-        return flat
-    return optax.chain(optax.add_decayed_weights(weight_decay, mask=_kernels_only), flat)
+        return rule
+    return optax.chain(optax.add_decayed_weights(weight_decay, mask=_kernels_only), rule)
 
 
 def _kernels_only(weights: Weights) -> list[tuple[bool, bool]]:
@@ -123,24 +119,26 @@ def cross_entropy(
     return loss, (own_z >= z.max(axis=-2)) & (own_z > earlier_z)
 
 
+Observed = tuple[Sequence[Float[Array | np.ndarray, "member unit sample"]], Sequence[Spread]]
+"""Activations of every measured layer, and how they are spread."""
+
+
 class Task(NamedTuple):
     """The data on one device.
 
     Attributes:
-        x: inputs (feature, sample), shared by the members.
+        x: inputs as `Network.place` gives them, shared by the members.
         y: class of each sample.
         mask: 1 for each place of each mini-batch that holds a row (step, place); the last may be partly filled.
-        x_train, y_train: the rows trained on.
-        x_test, y_test: the rows held out; there may be none.
+        train: the rows trained on.
+        test: the rows held out; there may be none.
     """
 
-    x: Float[Array, "feature sample"]
+    x: Float[Array, "_ _"]
     y: Int[Array, " sample"]
     mask: Float[Array, "step place"]
-    x_train: Float[Array, "feature train"]
-    y_train: Int[Array, " train"]
-    x_test: Float[Array, "feature test"]
-    y_test: Int[Array, " test"]
+    train: Int[Array, " train"]
+    test: Int[Array, " test"]
 
 
 class Trainer:
@@ -151,7 +149,7 @@ class Trainer:
         y: class of each sample.
         train_rows: rows trained on.
         test_rows: rows held out; may be empty.
-        activation: name in `infoplane.nets.mlp.ACTIVATIONS`.
+        network: what computes outputs and activations.
         optimiser: an optax transformation.
         batch_size: rows a mini-batch; the last one of an epoch may be smaller.
         seed: seed of the run.
@@ -166,24 +164,25 @@ class Trainer:
         train_rows: Int[np.ndarray, " train"],
         test_rows: Int[np.ndarray, " test"],
         *,
-        activation: str,
+        network: Network,
         optimiser: optax.GradientTransformation,
         batch_size: int,
         seed: int,
         by_update: bool = False,
     ) -> None:
-        self.activation, self.optimiser = activation, optimiser
+        self.network, self.optimiser = network, optimiser
         self.batch_size, self.seed, self.train_rows, self.by_update = batch_size, seed, train_rows, by_update
         n_steps = -(-len(train_rows) // batch_size)
         self.block = block_length(len(train_rows)) * (n_steps if by_update else 1)
         mask = (np.arange(n_steps * batch_size) < len(train_rows)).astype(np.float32)
-        x, y = np.asarray(x, np.float32), np.asarray(y, np.int32)
-        held_out = x[:, test_rows], y[test_rows]
-        self._task = Task(x, y, mask.reshape(n_steps, batch_size), x[:, train_rows], y[train_rows], *held_out)  # pyright: ignore[reportArgumentType]
+        placed, y = network.place(np.asarray(x, np.float32)), np.asarray(y, np.int32)
+        rows = train_rows.astype(np.int32), test_rows.astype(np.int32)
+        self._task = Task(placed, y, mask.reshape(n_steps, batch_size), *rows)  # pyright: ignore[reportArgumentType]
         self._tasks: dict[Device, Task] = {}
         self._advance = jax.jit(self._advance_program)
         self._observe = jax.jit(self._observe_program)
         self._score = jax.jit(self._score_program)
+        self._activate = jax.jit(lambda x, weights, rows: network.layers(weights, network.take(x, rows)))
 
     def task(self, device: Device) -> Task:
         """Return the data on a device; it is put there once."""
@@ -194,7 +193,8 @@ class Trainer:
     def start(self, weights: Sequence[tuple[np.ndarray, np.ndarray]], device: Device) -> State:
         """Put initial weights and the optimiser's first state on a device."""
         placed = jax.device_put([tuple(layer) for layer in weights], device)
-        return State(placed, jax.device_put(self.optimiser.init(placed), device))
+        begin = jax.vmap(lambda own: self.optimiser.init(_grouped(own))) if self.network.apart else self.optimiser.init
+        return State(placed, jax.device_put(begin(placed), device))  # pyright: ignore[reportArgumentType]
 
     def _advance_program(
         self, task: Task, state: State, batches: Array, scored: Array, first: Array, last: Array
@@ -206,10 +206,10 @@ class Trainer:
         def epoch(index: Array, carry: tuple[State, list[Array]]) -> tuple[State, list[Array]]:
             state, records = carry
             mask = task.mask[index % len(task.mask)][None] if self.by_update else task.mask
-            state, (loss, accuracy, *gradients) = self._epoch(task, state, batches[index], mask)
+            state, (loss, accuracy, *gradients) = self._train(task, state, batches[index], mask, scored[index])
             tested = jax.lax.cond(
                 scored[index],
-                lambda weights: self._mean_score(weights, task.x_test, task.y_test),
+                lambda weights: self._mean_score(task, weights, task.test),
                 lambda _: (unscored, unscored),
                 state.weights,
             )
@@ -220,29 +220,59 @@ class Trainer:
         records = [jnp.full(shape, jnp.nan) for shape in shapes]
         return jax.lax.fori_loop(first, last, epoch, (state, records))
 
-    def _epoch(
-        self, task: Task, state: State, rows: Int[Array, "member row"], mask: Float[Array, "step place"]
+    def _train(
+        self, task: Task, state: State, rows: Int[Array, "member row"], mask: Float[Array, "step place"], scored: Array
     ) -> tuple[State, tuple[Array, ...]]:
-        n_steps, n_train = mask.shape[0], mask.sum() if self.by_update else task.y_train.shape[0]
+        """Train a group for an epoch, at once or member by member; these keep no gradients of epochs that nobody asked.
+
+        The gradients of a wide network are as large as its weights: taking them down costs a fifth of the training.
+        """
+        if not self.network.apart:
+            return self._epoch(task, state, rows, mask, moments=True)
+
+        def one(member: tuple[State, Array], moments: bool) -> tuple[State, tuple[Array, ...]]:
+            (weights, optimiser), own = member
+            trained, records = self._epoch(task, State(_grouped(weights), optimiser), own[None], mask, moments=moments)
+            return State(_single(trained.weights), trained.optimiser), _single(records)
+
+        return jax.lax.cond(
+            scored,
+            lambda group: jax.lax.map(lambda member: one(member, moments=True), group),
+            lambda group: jax.lax.map(lambda member: one(member, moments=False), group),
+            (state, rows),
+        )
+
+    def _epoch(
+        self,
+        task: Task,
+        state: State,
+        rows: Int[Array, "member row"],
+        mask: Float[Array, "step place"],
+        *,
+        moments: bool,
+    ) -> tuple[State, tuple[Array, ...]]:
+        n_steps, n_train = mask.shape[0], mask.sum() if self.by_update else task.train.shape[0]
         by_step = rows.reshape(rows.shape[0], *mask.shape).transpose(1, 0, 2)
         counts = jnp.arange(1.0, n_steps + 1)
 
-        def step(carry: tuple[State, Moments], batch: tuple[Array, ...]) -> tuple[tuple[State, Moments], Any]:
-            (state, moments), (rows, mask, count) = carry, batch
+        def step(carry: tuple[State, Any], batch: tuple[Array, ...]) -> tuple[tuple[State, Any], Any]:
+            (state, sums), (rows, mask, count) = carry, batch
             state, gradient, records = self._step(task, state, rows, mask)
-            return (state, add_gradient(moments, gradient, count)), records
+            return (state, add_gradient(sums, gradient, count) if moments else sums), records
 
-        carry = state, no_moments(state.weights)
-        (state, moments), (loss, correct) = jax.lax.scan(step, carry, (by_step, mask, counts), unroll=min(2, n_steps))
-        return state, (loss.sum(axis=0) / n_train, correct.sum(axis=0) / n_train, *mean_and_std(moments, n_steps))
+        carry = state, no_moments(state.weights) if moments else ()
+        (state, sums), (loss, correct) = jax.lax.scan(step, carry, (by_step, mask, counts), unroll=min(2, n_steps))
+        unknown = jnp.full((rows.shape[0], len(state.weights)), jnp.nan)
+        gradients = mean_and_std(sums, n_steps) if isinstance(sums, Moments) else (unknown, unknown)
+        return state, (loss.sum(axis=0) / n_train, correct.sum(axis=0) / n_train, *gradients)
 
     def _step(
         self, task: Task, state: State, rows: Int[Array, "member place"], mask: Float[Array, " place"]
     ) -> tuple[State, Weights, tuple[Array, Array]]:
-        x, y = task.x[:, rows].transpose(1, 0, 2), task.y[rows]
+        x, y = self.network.take(task.x, rows), task.y[rows]
 
         def loss(weights: Weights) -> tuple[Array, tuple[Array, Array]]:
-            per_sample, correct = cross_entropy(logits(weights, self.activation, x), y)
+            per_sample, correct = cross_entropy(self.network.logits(weights, x), y)
             total = (per_sample * mask).sum(axis=-1)
             return total.sum() / mask.sum(), (total, (correct * mask).sum(axis=-1))
 
@@ -251,20 +281,58 @@ class Trainer:
         weights = optax.apply_updates(state.weights, updates)  # pyright: ignore[reportArgumentType]
         return State(weights, optimiser), gradient, records  # pyright: ignore[reportArgumentType]
 
-    def _mean_score(self, weights: Weights, x: Array, y: Array) -> tuple[Array, Array]:
-        loss, correct = cross_entropy(logits(weights, self.activation, x), y)
-        return loss.mean(axis=-1), correct.mean(axis=-1)  # of no rows: NaN
+    def _mean_score(self, task: Task, weights: Weights, rows: Int[Array, " row"]) -> tuple[Array, Array]:
+        """Mean loss and accuracy on some rows; of no rows NaN."""
+
+        def score(rows: Array) -> tuple[Array, Array]:
+            return cross_entropy(self.network.logits(weights, self.network.take(task.x, rows)), task.y[rows])
+
+        if not self.network.apart or len(rows) <= SCORED_ROWS:
+            loss, correct = score(rows)
+            return loss.mean(axis=-1), correct.mean(axis=-1)
+        filled = jnp.pad(rows, (0, -len(rows) % SCORED_ROWS)).reshape(-1, SCORED_ROWS)
+        counts = (jnp.arange(filled.size) < len(rows)).reshape(filled.shape)
+
+        def part(given: tuple[Array, Array]) -> tuple[Array, Array]:
+            (loss, correct), counts = score(given[0]), given[1]
+            return (loss * counts).sum(axis=-1), (correct & counts).sum(axis=-1)
+
+        loss, correct = jax.lax.map(part, (filled, counts))
+        return loss.sum(axis=0) / len(rows), correct.sum(axis=0) / len(rows)
 
     def _score_program(self, task: Task, weights: Weights) -> tuple[Array, ...]:
-        trained = self._mean_score(weights, task.x_train, task.y_train)
-        tested = self._mean_score(weights, task.x_test, task.y_test)
+        trained, tested = (self._mean_score(task, weights, rows) for rows in (task.train, task.test))
         norms = _weight_norms(weights)
         return (*trained, *tested, norms, *[jnp.full_like(norms, jnp.nan)] * 2)  # nothing has trained yet
 
     def _observe_program(self, task: Task, weights: Weights) -> tuple[list[Array], list[Spread]]:
-        layers = activations(weights, self.activation, task.x)
-        names = [self.activation] * (len(layers) - 1) + ["softmax"]
-        return layers, [spread(t, name) for t, name in zip(layers, names, strict=True)]
+        layers = self.network.layers(weights, task.x)
+        return layers, [spread(t, name) for t, name in zip(layers, self._names(layers), strict=True)]
+
+    def _observe_apart(self, task: Task, weights: Weights, rows: Int[np.ndarray, " row"]) -> Observed:
+        """Observe one member on some rows, part by part into arrays in host memory."""
+        layers: list[np.ndarray] = []
+        for start in range(0, len(rows), SCORED_ROWS):
+            chosen = rows[start : start + SCORED_ROWS].astype(np.int32)
+            filled = np.pad(chosen, (0, min(SCORED_ROWS, len(rows)) - len(chosen)), mode="edge")
+            parts = self._activate(task.x, weights, filled)
+            layers = layers or [np.empty((1, part.shape[1], len(rows)), np.float32) for part in parts]
+            for layer, part in zip(layers, parts, strict=True):
+                layer[..., start : start + len(chosen)] = np.asarray(part)[..., : len(chosen)]
+        return layers, [spread_of_large(t[0], name) for t, name in zip(layers, self._names(layers), strict=True)]
+
+    def _names(self, layers: Sequence[Any]) -> list[str]:
+        return [self.network.activation] * (len(layers) - 1) + ["softmax"]
+
+
+def _grouped(tree: Any) -> Any:
+    """Return the arrays of one member as those of a group of one."""
+    return jax.tree.map(lambda leaf: leaf[None], tree)
+
+
+def _single(tree: Any) -> Any:
+    """Return the arrays of a group of one as those of its member."""
+    return jax.tree.map(lambda leaf: leaf[0], tree)
 
 
 class Group:
@@ -303,9 +371,21 @@ class Group:
             self._batches(block + 1)  # drawn on the host while the device is still training
         return state, Progress(*(np.asarray(record)[first:last] for record in records))
 
-    def observe(self, state: State) -> tuple[list[Float[Array, "member unit sample"]], list[Spread]]:
+    def observe(self, state: State) -> Observed:
         """Activations of every layer on all samples, and how they are spread."""
         return self.trainer._observe(self._task, state.weights)
+
+    def observe_some(self, state: State, rows: Int[np.ndarray, " row"], n_members: int) -> Iterator[Observed]:
+        """Observe the first members on some rows: all at once, or where they train apart one after the other."""
+        if not self.trainer.network.apart:
+            layers, spreads = self.observe(state)
+            every = len(rows) == layers[0].shape[2]
+            kept = [t[:n_members] if every else np.take(np.asarray(t[:n_members]), rows, axis=2) for t in layers]
+            yield kept, [Spread(*(np.asarray(part)[:n_members] for part in one)) for one in spreads]
+            return
+        for member in range(n_members):
+            weights = jax.tree.map(operator.itemgetter(slice(member, member + 1)), state.weights)
+            yield self.trainer._observe_apart(self._task, weights, rows)
 
     def score(self, state: State) -> Progress:
         """Loss and accuracy of a state as it is, on the rows trained on and on those held out."""
@@ -329,24 +409,5 @@ def state_leaves(state: State) -> list[np.ndarray]:
     return [np.array(leaf) for leaf in jax.tree.leaves(state)]
 
 
-BOUNDS = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "softmax": (0.0, 1.0)}
-"""Ranges of the bounded activations."""
-
-
-def spread(t: Float[Array, "member unit sample"], activation: str) -> Spread:
-    """Range, standard deviation (over all values of the layer), dead units and saturated values.
-
-    A unit is dead when it gives the same value for every sample. A value is saturated within 1 % of the
-    range from an end of a bounded activation; for others the share is NaN.
-    """
-    dead = (t.min(axis=2) == t.max(axis=2)).mean(axis=1)
-    saturated = jnp.full(t.shape[0], jnp.nan)
-    if activation in BOUNDS:
-        low, high = BOUNDS[activation]
-        margin = 0.01 * (high - low)
-        saturated = ((t < low + margin) | (t > high - margin)).mean(axis=(1, 2))
-    return Spread(t.min(axis=(1, 2)), t.max(axis=(1, 2)), t.std(axis=(1, 2)), dead, saturated)
-
-
 def _weight_norms(weights: Weights) -> Float[Array, "member layer"]:
-    return jnp.stack([jnp.sqrt((kernel**2).sum(axis=(1, 2))) for kernel, _ in weights], axis=-1)
+    return jnp.stack([jnp.sqrt((kernel**2).sum(axis=range(1, kernel.ndim))) for kernel, _ in weights], axis=-1)

@@ -174,13 +174,15 @@ class MeasureConfig(Section):
     """Which inputs are measured: all, the rows trained on, those held out; and what is measured at fewer epochs.
 
     Several parts are measured apart. The first has the names of a result to itself, the others stand beside it; see
-    `infoplane.results.part`. Ranges, spreads and ``histograms`` of activations are of all inputs. Estimators named in
+    `infoplane.results.part`. ``rows`` is the most that is measured of a part, drawn once by the seed. Ranges, spreads
+    and ``histograms`` of activations are of all inputs, of large networks those that are measured. Estimators named in
     ``sparse``, costly ones, measure the first part only, at about ``points`` of the schedule's epochs, evenly on its
     logarithmic scale; with a delta schedule, which follows from what is measured, they are left out. Without others
     beside them, nothing is. ``precisions`` adds distinct rows in float16 and float64 and the ranks of all activations.
     """
 
     parts: Annotated[tuple[Literal["all", "train", "test"], ...], Field(min_length=1)] = ("all",)
+    rows: Annotated[int, Field(ge=2, le=MAX_WHOLE)] | None = None
     sparse: tuple[str, ...] = ()
     points: Annotated[int, Field(ge=2, le=10**6)] = 60
     precisions: bool = False

@@ -3,7 +3,8 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -12,10 +13,12 @@ from jaxtyping import Array, Float
 from infoplane.estimators.base import Layers, LayerValues, Values, measure_layers
 from infoplane.estimators.rows import distinct_rows
 from infoplane.nets import histogram, mlp, precision
-from infoplane.nets.train import Device, Group, Progress, Spread, State, Trainer, make_optimiser, state_leaves
+from infoplane.nets.network import network
+from infoplane.nets.spread import Spread
+from infoplane.nets.train import Device, Group, Progress, State, Trainer, make_optimiser, state_leaves
 from infoplane.results import encode_flags
 from infoplane.runs.plan import TEST_EVERY, Plan
-from infoplane.runs.stretch import QUANTITIES, missing_rows, stack_epochs, stack_layers
+from infoplane.runs.stretch import QUANTITIES, join_members, missing_rows, stack_epochs, stack_layers
 from infoplane.runs.task import FRESH, Cell, Measured, Measurement, Outcome, Rows, Task, kept_members
 from infoplane.runs.task import State as Leaves
 
@@ -25,17 +28,37 @@ Advanced = Callable[[int], None]
 """Told the net-epochs that a task has trained so far."""
 
 
+class Seen(NamedTuple):
+    """What is measured of a layer of some members.
+
+    Attributes:
+        t: activations.
+        spread: how they are spread.
+        run_range: their range over the run, where known.
+        exact: the same in float64, where asked for.
+    """
+
+    t: Float[Array | np.ndarray, "member unit sample"]
+    spread: Spread
+    run_range: Float[np.ndarray, "member 2"] | None
+    exact: Float[np.ndarray, "member unit sample"] | None
+
+
 def make_trainer(plan: Plan) -> Trainer:
     """Build the programs that all groups of a plan share."""
     config = plan.config
     train = config.train
     return Trainer(
-        np.ascontiguousarray(plan.dataset.inputs.T),
+        plan.dataset.inputs.T,
         plan.dataset.labels,
         *plan.rows,
-        activation=config.model.activation,
+        network=network(plan.shape, config.model.activation),
         optimiser=make_optimiser(
-            train.optimizer, train.learning_rate, momentum=train.momentum, weight_decay=train.weight_decay
+            train.optimizer,
+            train.learning_rate,
+            momentum=train.momentum,
+            weight_decay=train.weight_decay,
+            flat=not plan.shape.apart,
         ),
         batch_size=train.batch_size,
         seed=config.seed,
@@ -90,10 +113,8 @@ class GroupRun:
         for epoch, leaves in task.weights.items():
             if stop.is_set():
                 break
-            # the activations of every layer, though some may do: another program could round differently
-            observed = self._observe(self._with_weights(leaves))
-            for layer in task.layers:
-                rows[epoch, layer] = self._measure_layer(epoch, *observed[layer])
+            measured = self._measure(epoch, self._with_weights(leaves), task.layers)
+            rows |= {(epoch, layer): of_layer for layer, of_layer in zip(task.layers, measured, strict=True)}
         return Measured(rows, time.monotonic() - start)
 
     def _with_weights(self, leaves: Leaves) -> State:
@@ -116,8 +137,11 @@ class GroupRun:
 
     def _ranges(self, state: State) -> list[np.ndarray]:
         """Smallest and largest activation of each layer, for each kept member."""
-        _, spreads = self.nets.observe(state)
-        return [np.stack([s.minimum, s.maximum], axis=-1)[: len(self.kept)] for s in spreads]
+        found = [
+            [np.stack([s.minimum, s.maximum], axis=-1) for s in spreads]
+            for _, spreads in self.nets.observe_some(state, self.plan.observed, len(self.kept))
+        ]
+        return [np.concatenate(of_layer) for of_layer in zip(*found, strict=True)]
 
     def _begin(self, task: Task) -> tuple[State, int]:
         """Return the state to go on from and its epoch."""
@@ -125,19 +149,19 @@ class GroupRun:
             return self.nets.start(self._initial_weights()), FRESH
         config = self.plan.config
         members = list(config.groups[self.group])
-        template = mlp.init_weights(self.plan.sizes, *config.model.initialisations, config.seed, members)
+        template = mlp.init_weights(self.plan.shape.sizes, *config.model.initialisations, config.seed, members)
         return self.nets.restore(self.nets.start(template), task.state), task.begin
 
     def _initial_weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Draw the group's weights; with ``train.redraw_dead`` again for members that start dead."""
-        config, sizes = self.plan.config, self.plan.sizes
+        config, sizes = self.plan.config, self.plan.shape.sizes
         members = list(config.groups[self.group])
         weights = mlp.init_weights(sizes, *config.model.initialisations, config.seed, members)
         if not config.train.redraw_dead:
             return weights
         for attempt in range(1, MAX_REDRAWS + 1):
-            _, spreads = self.nets.observe(self.nets.start(weights))
-            dead = np.flatnonzero(np.asarray(spreads[-2].dead_share) == 1)
+            found = self.nets.observe_some(self.nets.start(weights), self.plan.observed, len(members))
+            dead = np.flatnonzero(np.concatenate([spreads[-2].dead_share for _, spreads in found]) == 1)
             if len(dead) == 0:
                 break
             again = [members[index] for index in dead]
@@ -153,22 +177,30 @@ class GroupRun:
             elif task.apart:
                 stretch.weights[epoch] = tuple(np.array(leaf) for layer in state.weights for leaf in layer)
             else:
-                stretch.add_measurement(epoch, self._measure(epoch, state))
+                every = range(len(self.plan.layers))
+                stretch.add_measurement(epoch, stack_layers(self._measure(epoch, state, every)))
 
-    def _measure(self, epoch: int, state: State) -> Rows:
-        """Measure every layer of the kept members by every estimator."""
-        return stack_layers([self._measure_layer(epoch, *layer) for layer in self._observe(state)])
+    def _measure(self, epoch: int, state: State, layers: Sequence[int]) -> list[Rows]:
+        """Measure some layers of the kept members by every estimator."""
+        # the activations of every layer, though some may do: another program could round differently
+        blocks = [[self._measure_layer(epoch, *seen[layer]) for layer in layers] for seen in self._observe(state)]
+        return [join_members(of_layer) for of_layer in zip(*blocks, strict=True)]
 
-    def _observe(self, state: State) -> list[tuple[Array, Spread, np.ndarray | None, np.ndarray | None]]:
-        """Activations of each layer, how they are spread, their range over the run where known, and in float64."""
-        activations, spreads = self.nets.observe(state)
-        ranges = [None] * len(spreads) if self._run_range is None else self._run_range
-        return list(zip(activations, spreads, ranges, self._in_float64(state), strict=True))
+    def _observe(self, state: State) -> Iterator[list[Seen]]:
+        """What is measured of every layer: of all kept members, or where they train apart of one after the other."""
+        first = 0
+        for activations, spreads in self.nets.observe_some(state, self.plan.observed, len(self.kept)):
+            here = slice(first, first + len(activations[0]))
+            ranges = [None] * len(spreads) if self._run_range is None else [r[here] for r in self._run_range]
+            yield [
+                Seen(*of_layer) for of_layer in zip(activations, spreads, ranges, self._in_float64(state), strict=True)
+            ]
+            first = here.stop
 
     def _in_float64(self, state: State) -> list[np.ndarray] | list[None]:
         """Activations of the kept members in float64, where these are asked for."""
         if not self.plan.config.measure.precisions:
-            return [None] * len(state.weights)
+            return [None] * len(self.plan.layers)
         whole = [(np.array(kernel), np.array(bias)) for kernel, bias in state.weights]
         kept = [(kernel[: len(self.kept)], bias[: len(self.kept)]) for kernel, bias in whole]
         return precision.activations(kept, self.plan.config.model.activation, self.plan.dataset.inputs.T)
@@ -176,22 +208,24 @@ class GroupRun:
     def _measure_layer(
         self,
         epoch: int,
-        t: Float[Array, "member unit sample"],
+        t: Float[Array | np.ndarray, "member unit sample"],
         spread: Spread,
         run_range: Float[np.ndarray, "member 2"] | None,
-        exact: Float[np.ndarray, "kept unit sample"] | None,
+        exact: Float[np.ndarray, "member unit sample"] | None,
     ) -> Rows:
-        kept, labels = t[: len(self.kept)], self.plan.dataset.labels
-        rows = missing_rows(self.plan, len(kept))
-        rows |= {f"spread_{key}": np.asarray(part)[: len(kept)] for key, part in spread._asdict().items()}
+        """Measure a layer of some members; see `Seen`."""
+        labels, observed = self.plan.dataset.labels, self.plan.observed
+        rows = missing_rows(self.plan, len(t))
+        rows |= {f"spread_{key}": np.asarray(part) for key, part in spread._asdict().items()}
         if exact is not None:
-            counts = precision.counts(np.asarray(kept), exact)
+            counts = precision.counts(np.asarray(t), exact)
             rows |= {f"spread_{key}": count.astype(np.float32) for key, count in counts.items()}
         if self.plan.config.measure.histograms:
-            rows["spread_histogram"] = histogram.shares(np.asarray(kept))
+            rows["spread_histogram"] = histogram.shares(np.asarray(t))
         for part, chosen in self.plan.parts.items():
-            every = len(chosen) == len(labels)
-            layers = Layers(kept if every else np.take(np.asarray(kept), chosen, axis=2), labels[chosen], run_range)
+            every = len(chosen) == len(observed)
+            some = t if every else np.take(np.asarray(t), np.searchsorted(observed, chosen), axis=2)
+            layers = Layers(some, labels[chosen], run_range)
             due = self.plan.due(epoch, part)
             estimators = [list(self.plan.estimators.values())[place] for place in due]
             for place, values in zip(due, measure_layers(layers, estimators), strict=True):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import itertools
 import json
 from functools import cached_property
 
@@ -10,11 +9,12 @@ import numpy as np
 from jaxtyping import Int
 
 from infoplane import data, results
-from infoplane.data.base import Dataset, split_rows
+from infoplane.data.base import Dataset, random_order, split_rows
 from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.estimators import LayerEstimator, list_estimators
 from infoplane.estimators.binning import Binning
 from infoplane.nets import histogram
+from infoplane.nets.shapes import WIDE, Shape
 from infoplane.runs.config import MAX_RECORD_BYTES, Config
 from infoplane.schedules import AnySchedule, DeltaApprox, DeltaExact, Epochs
 
@@ -122,7 +122,23 @@ class Plan:
         train, test = self.rows
         rows = {"all": np.arange(self.dataset.n_samples), "train": train, "test": test}
         prefixes = ["", *(results.PARTS[name] for name in self.config.measure.parts[1:])]
-        return {prefix: rows[name] for prefix, name in zip(prefixes, self.config.measure.parts, strict=True)}
+        return {
+            prefix: self._some(rows[name]) for prefix, name in zip(prefixes, self.config.measure.parts, strict=True)
+        }
+
+    def _some(self, rows: Int[np.ndarray, " row"]) -> Int[np.ndarray, " row"]:
+        """Return at most ``measure.rows`` of some rows, in their order."""
+        wanted = self.config.measure.rows
+        if wanted is None or wanted >= len(rows):
+            return rows
+        return rows[np.sort(random_order(len(rows), self.config.seed, "measured rows")[:wanted])]
+
+    @cached_property
+    def observed(self) -> Int[np.ndarray, " row"]:
+        """Rows whose activations are computed where something is measured: of large networks no more than needed."""
+        if not self.shape.apart:
+            return np.arange(self.dataset.n_samples)
+        return np.unique(np.concatenate(list(self.parts.values())))
 
     @cached_property
     def estimators(self) -> dict[str, LayerEstimator]:
@@ -150,17 +166,17 @@ class Plan:
     @property
     def layers(self) -> list[str]:
         """Names of the measured layers: hidden ones in order, then the output."""
-        return [*(f"hidden{n}" for n, _ in enumerate(self.config.model.hidden, start=1)), "output"]
+        return self.shape.layers
 
-    @property
-    def sizes(self) -> list[int]:
-        """Numbers of units from the input to the output."""
-        return [self.dataset.n_features, *self.config.model.hidden, self.dataset.n_classes]
+    @cached_property
+    def shape(self) -> Shape:
+        """The networks' architecture."""
+        return Shape([self.dataset.n_features, *self.config.model.hidden, self.dataset.n_classes])
 
     @property
     def n_weights(self) -> int:
         """Number of weights and biases of one member."""
-        return sum(n_in * n_out + n_out for n_in, n_out in itertools.pairwise(self.sizes))
+        return self.shape.n_weights
 
     @property
     def epoch_bytes(self) -> int:
@@ -178,7 +194,7 @@ class Plan:
         if batch_size > n_train:
             raise ConfigError(f"train.batch_size is {batch_size}; expected at most the {n_train} rows trained on")
         for name, estimator in self.estimators.items():
-            for layer, n_units in zip(self.layers, self.sizes[1:], strict=True):
+            for layer, n_units in zip(self.layers, self.shape.units, strict=True):
                 try:
                     estimator.check_units(n_units)
                 except InputError as error:
@@ -203,6 +219,11 @@ class Plan:
                 raise ConfigError(
                     f"measure.parts names '{name}', which has {len(rows)} rows; lower train.fraction, or leave it out"
                 )
+        if self.config.measure.precisions and self.shape.apart:
+            raise ConfigError(
+                f"measure.precisions is for networks whose layers have fewer than {WIDE} units, and data with fewer "
+                "features; leave it out"
+            )
         known = [estimator.name for estimator in list_estimators()]
         for name in self.config.measure.sparse:
             if name not in known:
@@ -212,7 +233,9 @@ class Plan:
         """Hold what one group needs against ``memory``: weights with two moments, the gradient and its mean."""
         allowed, n_weights = self.config.memory, self.n_weights
         checkpoint = 4 * self.config.width * 3 * n_weights
-        whole = 4 * self.config.width * (5 * n_weights + sum(self.sizes) * self.dataset.n_samples)
+        kept = 1 if self.shape.apart else self.config.width  # whose activations are held at once
+        values = (self.dataset.n_features + sum(self.shape.units)) * len(self.observed)
+        whole = 4 * (self.config.width * 5 * n_weights + kept * values)
         if whole > allowed:
             raise ConfigError(
                 f"model.hidden: a group of members needs {whole} bytes, {checkpoint} of them for one checkpoint, above "

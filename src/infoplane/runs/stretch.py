@@ -30,6 +30,11 @@ QUANTITIES = ("bits", "lower", "upper", "std_error")
 SPREADS = ("minimum", "maximum", "sd", "dead_share", "saturated_share", "distinct_rows", *precision.COUNTS)
 
 
+def join_members(rows: Sequence[Rows]) -> Rows:
+    """Put the rows of a layer together that belong to different members."""
+    return {key: np.concatenate([row[key] for row in rows], axis=_layer_axis(key) - 1) for key in rows[0]}
+
+
 def stack_layers(rows: Sequence[Rows]) -> Rows:
     """Put the rows of an epoch's layers together.
 

@@ -170,6 +170,8 @@ def task_id(plan: Plan, group: int, first: int) -> str:
     decides: dict[str, Any] = plan.config.model_dump(mode="json", exclude={"name", "members", "sweep", "memory"})
     if not plan.config.measure.histograms:
         del decides["measure"]["histograms"]  # as before there were any, so that older pieces keep their names
+    if plan.config.measure.rows is None:
+        del decides["measure"]["rows"]
     decides |= {"kept": kept_members(plan, group), "group": list(plan.config.groups[group]), "first": first}
     text = json.dumps(decides | {"data": plan.data_sha256}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -15,6 +15,7 @@ from infoplane.experiments.claims import (
     exact,
     generalisation,
     gradients,
+    images,
     phases,
     robustness,
     settings,
@@ -36,7 +37,7 @@ __all__ = ["CLAIMS", "CONFIRMED", "DENIED", "NOT_DECIDED", "Case", "Claim", "Sam
 
 CLAIMS: dict[str, Claim] = {
     claim.id: claim
-    for module in (phases, gradients, settings, bound, robustness, activations, generalisation, exact, clouds)
+    for module in (phases, gradients, settings, bound, robustness, activations, generalisation, exact, clouds, images)
     for claim in module.CLAIMS
 }
 """Every claim by its id."""

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from infoplane.experiments.clouds.settings import MOST, CloudSettings
 from infoplane.nets import mlp
+from infoplane.nets.network import Together
 from infoplane.nets.train import Group, State, Trainer, make_optimiser
 
 NEVER = 10**9
@@ -34,7 +35,7 @@ def trainer(canonical: str, activation: str) -> Trainer:
         np.ascontiguousarray(settings.dataset.inputs.T),
         settings.dataset.labels,
         *settings.rows,
-        activation=activation,
+        network=Together(activation),
         optimiser=make_optimiser("adam", settings.train.learning_rate),
         batch_size=settings.train.batch_size,
         seed=settings.seed,
