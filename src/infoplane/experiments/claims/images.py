@@ -130,8 +130,8 @@ CLAIMS = (
         id="image-any-data",
         sentence="That tanh networks compress and ReLU networks do not is no matter of one set of images.",
         source=f"{PAPER}, appendix, who show MNIST",
-        quantity="compression of the last hidden layer of tanh networks minus that of relu networks; each set of images "
-        "is a setting",
+        quantity="compression of the last hidden layer of tanh networks minus that of relu networks; each set of "
+        "images is a setting",
         units="bits",
         side="above",
         bound=NOTICEABLE,
