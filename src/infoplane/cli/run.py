@@ -99,7 +99,7 @@ def _run_all(only: str, out: Path | None, where: "pools.Where", *, quick: bool, 
     """Run experiments one after the other and say a line on each; end with 1 when parts have failed."""
     import time
 
-    from infoplane.experiments.suite import entries
+    from infoplane.experiments.suite import entries, left_out
 
     failed = 0
     for entry in entries(only, out, quick=quick, as_paper=as_paper):
@@ -112,6 +112,8 @@ def _run_all(only: str, out: Path | None, where: "pools.Where", *, quick: bool, 
         failed += lost
         told = f", {lost} tasks failed" if lost else ""
         typer.echo(f"{entry.folder}: done in {time.monotonic() - start:.0f} s{told}")
+    for name in left_out(only):
+        typer.echo(f"{name}: left out, it needs data: infoplane run {name} --data PATH")
     if failed:
         typer.echo(f"partial: {failed} tasks failed; try them again with the same command", err=True)
         raise typer.Exit(PARTIAL)

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from infoplane.data.base import Dataset, split_rows
-from infoplane.data.images import any_idx, digits, emnist_digits, fashion_mnist, guess, mnist, notmnist
+from infoplane.data.images import (
+    SETS,
+    any_idx,
+    digits,
+    emnist_digits,
+    expected_files,
+    fashion_mnist,
+    guess,
+    mnist,
+    notmnist,
+)
 from infoplane.data.own import Samples, load_file, load_samples
 from infoplane.data.szt import exact_information, g1, g2, label_probabilities, szt
 from infoplane.errors import InputError, did_you_mean
@@ -60,7 +70,10 @@ def make(name: str, **params: Any) -> Dataset:
             hint = did_you_mean(key, known) if known else "; it takes none"
             raise InputError(f"data set '{name}' has no parameter '{key}'{hint}")
     if reads_files(name) and "path" not in params:
-        raise InputError(f"data set '{name}' is read from files; say where they are with path (data.path in a run)")
+        raise InputError(
+            f"data set '{name}' is read from files; say where they are with path (of a run: --data PATH, or data.path)"
+            + (f"; looked for: {', '.join(expected_files(name))}, also with .gz" if name in SETS else "")
+        )
     return function(**params)
 
 

@@ -204,6 +204,11 @@ def file_in(folder: Path, known: ImageSet, part: str, kind: str) -> Path | None:
     return next((folder / name for name in file_names(known, part, kind) if (folder / name).is_file()), None)
 
 
+def expected_files(name: str) -> list[str]:
+    """Return how the files of a data set in `SETS` are usually called."""
+    return [file_names(SETS[name], part, kind)[0] for part in PARTS for kind in ("images", "labels")]
+
+
 def _wanted(known: ImageSet, parts: Iterable[str], kind: str) -> str:
     """Return the names that were looked for, in words."""
     names = [name for part in parts for name in file_names(known, part, kind) if f"{kind}-" in name]

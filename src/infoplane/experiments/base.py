@@ -45,6 +45,14 @@ class Experiment:
     claims: Sequence[str] = ()
     computation: "Callable[[], Computation] | None" = None
 
+    @property
+    def needs_data(self) -> bool:
+        """Whether it runs on files that the user has to name."""
+        from infoplane.data import reads_files
+
+        name = self.config.get("data", {}).get("name")
+        return name is not None and reads_files(name)
+
     def tree(self, *, quick: bool = False, as_paper: bool = False) -> dict[str, Any]:
         """Return the configuration's keys with the variants that are asked for."""
         from infoplane.runs.config import override

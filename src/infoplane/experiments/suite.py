@@ -70,7 +70,7 @@ class Entry:
 def entries(
     only: str = "", out: str | Path | None = None, *, quick: bool = False, as_paper: bool = False
 ) -> list[Entry]:
-    """Return the experiments whose names begin with ``only``, in the table's order.
+    """Return the experiments whose names begin with ``only``, in the table's order, see `left_out`.
 
     Args:
         only: what their names begin with; empty for all.
@@ -84,6 +84,17 @@ def entries(
     from infoplane.experiments import EXPERIMENTS, configure
 
     names = [name for name in EXPERIMENTS if name.startswith(only)]
+    needing = left_out(only)
+    if names and names == needing:
+        raise ConfigError(f"--only {only}: needs data; infoplane run {names[0]} --data PATH")
     if not names:
         raise ConfigError(f"--only {only}: no experiment's name begins so; known: {', '.join(EXPERIMENTS)}")
-    return [Entry(name, Path(out or FOLDER) / name, configure(name, quick=quick, as_paper=as_paper)) for name in names]
+    chosen = [name for name in names if name not in needing]
+    return [Entry(name, Path(out or FOLDER) / name, configure(name, quick=quick, as_paper=as_paper)) for name in chosen]
+
+
+def left_out(only: str = "") -> list[str]:
+    """Return the experiments whose names begin with ``only`` and that are left out: they need the user's data."""
+    from infoplane.experiments import EXPERIMENTS
+
+    return [name for name, one in EXPERIMENTS.items() if name.startswith(only) and one.needs_data]

@@ -126,7 +126,7 @@ class Plan:
             prefix: self._some(rows[name]) for prefix, name in zip(prefixes, self.config.measure.parts, strict=True)
         }
 
-    def _some(self, rows: Int[np.ndarray, " row"]) -> Int[np.ndarray, " row"]:
+    def _some(self, rows: Int[np.ndarray, " row"]) -> Int[np.ndarray, " chosen"]:
         """Return at most ``measure.rows`` of some rows, in their order."""
         wanted = self.config.measure.rows
         if wanted is None or wanted >= len(rows):

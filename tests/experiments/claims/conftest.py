@@ -148,6 +148,26 @@ def sweep(network):
     return make
 
 
+@pytest.fixture(scope="session")
+def on_images(network):
+    """Return a function that makes the result of tanh and relu networks on sets of images."""
+
+    def make(data=("digits",), tanh=RISE_AND_FALL, relu=12.0):
+        """``tanh`` and ``relu`` are I(X;T) of the last hidden layer."""
+        paths = {"tanh": tanh, "relu": np.broadcast_to(relu, len(EPOCHS))}
+        named = {
+            f"{name}, {activation}": ({"data.name": name, "model.activation": activation}, path)
+            for name in data
+            for activation, path in paths.items()
+        }
+        parts = [network(path, changes=changes) for changes, path in named.values()]
+        variants = [{"label": label} | changes for label, (changes, _) in named.items()]
+        first = {"data.name": variants[0].pop("data.name"), "model.activation": variants[0].pop("model.activation")}
+        return combine(parts, Job(parse(override(BASE, {"variants": variants, "name": "made-up"} | first))))
+
+    return make
+
+
 GROWING = [3.0, 3.5, 4.0, 5.0, 6.0, 7.0]
 GENERALISING, OVERTRAINING = [1.0, 0.8, 0.5, 0.4, 0.3, 0.25], [1.0, 0.5, 0.5, 0.8, 1.2, 1.5]
 """Errors on new inputs, over the variance of the label."""

@@ -168,6 +168,12 @@ WITH = {
         lambda m: m.many("train.batch_size", {256: {}, 3277: {}}),
         lambda m: m.many("train.batch_size", {256: {}, 3277: {"i_xt": GROW}}),
     ),
+    "image-tanh-compresses": (lambda m: m.images(), lambda m: m.images(tanh=GROW)),
+    "image-relu-stays": (lambda m: m.images(), lambda m: m.images(relu=GROW)),
+    "image-any-data": (
+        lambda m: m.images(("digits", "mnist")),
+        lambda m: m.images(("digits", "mnist"), tanh=GROW, relu=FALL),
+    ),
     **{
         claim.id: tuple(lambda m, claim=claim, place=place: m.exact(claim.id, place) for place in (0, 1))
         for claim in exact.CLAIMS
@@ -187,8 +193,8 @@ CLIPPED = {"clipped": True, "changes": {"model.activation": "relu"}}
 class Maker:
     """Makes results: of one network, or of several that differ in one key."""
 
-    def __init__(self, network, sweep, known, clouds):
-        self._network, self._sweep, self.exact, self.clouds = network, sweep, known, clouds
+    def __init__(self, network, sweep, known, clouds, images):
+        self._network, self._sweep, self.exact, self.clouds, self.images = network, sweep, known, clouds, images
 
     def one(self, i_xt=FALL, i_ty=LEARN, by=None, **options):
         return self._network(i_xt, i_ty, estimators=by, **options)
@@ -202,9 +208,9 @@ class Maker:
 
 
 @pytest.fixture(scope="module")
-def made(network, sweep, known_exactly, as_if_random):
+def made(network, sweep, known_exactly, as_if_random, on_images):
     """Return a function that gives the result that confirms a claim (0) or denies it (1), to be changed at will."""
-    maker, known = Maker(network, sweep, known_exactly, as_if_random), {}
+    maker, known = Maker(network, sweep, known_exactly, as_if_random, on_images), {}
 
     def result(claim, place):
         if (claim, place) not in known:
