@@ -166,7 +166,9 @@ def test_too_few_samples_are_refused(n):
         Auto()(np.arange(float(n)) ** 2, np.sin(np.arange(float(n))))
 
 
-@pytest.mark.parametrize(("n", "dims"), [(5, 1), (8, 10), (30, 20), (120, 200), (60, 3)])
+@pytest.mark.parametrize(
+    ("n", "dims"), [(5, 1), (8, 10), (30, 20), pytest.param(120, 200, marks=pytest.mark.slow), (60, 3)]
+)
 def test_few_samples_and_many_coordinates_give_a_number(n, dims):
     x, y = np.random.default_rng(n).standard_normal((2, n, dims))
     assert math.isfinite(Auto()(x, y).bits)
@@ -180,14 +182,17 @@ def test_no_parameters_are_taken():
 # ---- independent data
 
 
-@pytest.mark.parametrize("map_", [transforms.identity, transforms.normal_cdf, np.exp])
+@pytest.mark.parametrize(
+    "map_",
+    [pytest.param(one, marks=pytest.mark.slow) for one in (transforms.identity, np.exp)] + [transforms.normal_cdf],
+)
 def test_independent_data_of_10_by_10_have_no_bias(map_):
     independent = both(Normal.pairs([], (10, 10)), map_)
     values = [Auto()(*independent.sample(1000, seed)).bits for seed in range(12)]
     assert abs(np.mean(values)) < 0.01  # standard error .003
 
 
-@pytest.mark.parametrize("dims", [1, 3])
+@pytest.mark.parametrize("dims", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_independent_data_of_few_coordinates_have_no_bias(dims):
     values = [Auto()(*Normal.pairs([], (dims, dims)).sample(600, seed)).bits for seed in range(12)]
     assert abs(np.mean(values)) < 0.02  # standard error .005

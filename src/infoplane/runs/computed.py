@@ -21,8 +21,9 @@ from infoplane.runs import archive
 from infoplane.runs.axes import flatten
 from infoplane.runs.config import Section, override, read
 from infoplane.runs.dispatch import Meter, Noted, OnEvent
-from infoplane.runs.engine import RESULT, Interrupted, ready, stop_on_signals
+from infoplane.runs.engine import RESULT, Interrupted, ready
 from infoplane.runs.provenance import differences, versions
+from infoplane.runs.stop import droppable, stop_on_signals
 from infoplane.runs.store import Piece, Store
 from infoplane.runs.threads import one_blas_thread
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 KIND = "computed"
 """What run.json says of such a folder."""
+
+GRACE = 3.0
+"""Seconds that a member has to end after a request to stop, before it is dropped."""
 
 Pieces = Mapping[int, Mapping[str, np.ndarray]]
 """The arrays of each member that is there."""
@@ -147,10 +151,13 @@ def _work(computation: Computation, settings: Settings, store: Store, on_event: 
         for member in left:
             if stop.is_set():
                 break
-            path = store.folder / "pieces" / _piece(member).file_name
-            with one_blas_thread:  # the same bits on any number of cores; small matrices gain nothing from more
+            arrays = None
+            # one thread: the same bits on any number of cores; small matrices gain nothing from more
+            with droppable(stop, GRACE), one_blas_thread:
                 arrays = computation.member(settings, member)
-            archive.write(path, arrays, store.record_file)
+            if arrays is None:
+                break
+            archive.write(store.folder / "pieces" / _piece(member).file_name, arrays, store.record_file)
             meter.settle(member, 1)
         if stop.signal_number is not None:
             if store.pieces():

@@ -6,12 +6,9 @@ the configuration and the task alone, so one device, several, and any number of 
 
 import contextlib
 import json
-import os
 import shlex
-import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +20,7 @@ from infoplane.runs.dispatch import Advanced, Dispatch, Meter, Noted, OnEvent, W
 from infoplane.runs.job import Job
 from infoplane.runs.ledger import GroupLedger, ledgers
 from infoplane.runs.provenance import changes
+from infoplane.runs.stop import stop_on_signals
 from infoplane.runs.store import Store
 from infoplane.runs.task import MISSING
 
@@ -208,33 +206,3 @@ def failures(events: list[dict[str, Any]], found: list[GroupLedger]) -> list[dic
             continue
         told[number, event.get("epoch"), event.get("layer")] = {key: event.get(key) for key in keys}
     return list(told.values())
-
-
-class Stop(threading.Event):
-    """Set when the run is to stop; remembers which signal asked for it."""
-
-    signal_number: int | None = None
-
-
-@contextlib.contextmanager
-def stop_on_signals() -> Iterator[Stop]:
-    """Turn the first SIGINT or SIGTERM into a request to stop; a second one ends the process at once."""
-    stop = Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, _: Any) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.signal_number = number
-        stop.set()
-
-    for number in kept:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
