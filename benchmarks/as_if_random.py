@@ -2,6 +2,7 @@
 
     python benchmarks/as_if_random.py         # 2500 random rows: within a minute in all
     python benchmarks/as_if_random.py --all   # all rows: minutes
+    python benchmarks/as_if_random.py --branches   # 50 continuations of one network against 50 members: half a minute
 
 N = 4096 inputs, M = 100 samples of the weights, d = 10 units: 409 600 rows and 1.7e11 pairs. The clouds are normal,
 around centres from N(0, I), with widths that make them overlap in part. Wall times of one call of each of the four
@@ -12,12 +13,17 @@ import argparse
 import resource
 import time
 
+import jax
+
 import infoplane as ip
+from infoplane.experiments import configure
+from infoplane.experiments.clouds import networks
 from infoplane.truth import GaussianClouds
 
 INPUTS, SAMPLES, UNITS = 4096, 100, 10
 OVERLAP = 0.5
 QUERIES = 2500
+EPOCHS, REPEATS = 100, 5
 ALLOWED = {True: 600, False: 60}
 """Seconds for all four measures, on all rows or on some."""
 
@@ -30,10 +36,45 @@ MEASURES = (
 
 
 def main() -> None:
-    """Draw the clouds, measure them, print a line for each measure and the whole."""
+    """Do what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--all", action="store_true", help="means over all rows, not over some")
-    every = parser.parse_args().all
+    parser.add_argument("--branches", action="store_true", help="train continuations and members, measure nothing")
+    asked = parser.parse_args()
+    if asked.branches:
+        train_branches()
+    else:
+        measure_clouds(asked.all)
+
+
+def train_branches() -> None:
+    """Train 50 continuations of one network and 50 members over the same epochs, in turn; print the ratio."""
+    settings = configure("as-if-random")
+    begin, end = 0, EPOCHS * settings.n_steps
+    members = networks.group(settings, "relu", networks.numbers(0, networks.INIT, 50))
+    one = networks.group(settings, "relu", networks.numbers(0, networks.ITSELF, 1))
+    drawn, single = networks.initial(settings, members), networks.initial(settings, one)
+    branching = networks.group(settings, "relu", networks.numbers(0, networks.BRANCH, 50))
+    works = {
+        "members": lambda: networks.train(members, drawn, begin, end),
+        "branches": lambda: networks.train(branching, networks.repeated(single, 50), begin, end),
+    }
+    times = {name: [] for name in works}
+    for turn in range(REPEATS + 1):
+        for name, work in works.items():
+            start = time.perf_counter()
+            jax.block_until_ready(work().weights)
+            if turn:  # the first compiles
+                times[name].append(time.perf_counter() - start)
+    of_members, of_branches = min(times["members"]), min(times["branches"])
+    print(
+        f"50 networks over {EPOCHS} epochs, shortest of {REPEATS}: members {of_members:.2f} s, branches "
+        f"{of_branches:.2f} s: {of_branches / of_members:.2f} x (allowed: no more)"
+    )
+
+
+def measure_clouds(every: bool) -> None:
+    """Draw the clouds, measure them, print a line for each measure and the whole."""
     clouds = GaussianClouds.spread_out(INPUTS, UNITS, OVERLAP)
     t, y = clouds.samples(SAMPLES, 0).astype("float32"), clouds.labels
     rows = "all rows" if every else f"{QUERIES} rows"
