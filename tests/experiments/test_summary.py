@@ -168,6 +168,14 @@ def test_clipped_layers_are_named():
     ]
 
 
+def test_inputs_that_repeat_are_counted():
+    ds = result(DECREASING)
+    ds.attrs |= {"n_samples": 10_000, "n_distinct": 9804, "input_entropy": 13.17584}
+    assert summary.remarks(ds) == ["196 of 10000 inputs repeat another one; H(X) = 13.1758 bits counts the 9804 distinct"]
+    ds.attrs["n_distinct"] = 10_000
+    assert summary.remarks(ds) == []
+
+
 def test_a_deeper_layer_with_more_information_is_remarked():
     ds = result({"hidden1": [[5.0, 5.0], [5.0, 5.0]], "output": [[5.0, 6.0], [5.0, 8.0]]})
     assert summary.largest_violation(ds) == 2.0  # mean over members at the second epoch: 7 − 5

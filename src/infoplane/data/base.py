@@ -69,6 +69,17 @@ class Dataset:
         return int(self._row_codes.max()) + 1
 
     @property
+    def summary(self) -> str:
+        """What it holds, in one line: rows, size, division, classes, and how many rows repeat another one."""
+        size = " × ".join(map(str, self.shape or (self.n_features,)))
+        parts = [] if self.split is None else [(part, int((self.split == part).sum())) for part in ("train", "test")]
+        division = " and ".join(f"{count} {part}" for part, count in parts if count)
+        repeats = self.n_samples - self.n_distinct
+        distinct = f"{self.n_distinct} distinct ({repeats} repeat another)" if repeats else "all distinct"
+        rows = f"{division or self.n_samples} rows of {size}"
+        return f"{rows}, {self.n_classes} classes, {distinct}, H(X) = {self.input_entropy:.4f} bits"
+
+    @property
     def input_entropy(self) -> float:
         """H(X) in bits over the *distinct* rows: log2 N exactly where no row repeats, less otherwise."""
         return _entropy_of_codes(self._row_codes)

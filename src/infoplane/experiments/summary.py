@@ -152,6 +152,7 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     if "step" in ds and ds["epoch"].values[-1] < ds["step"].values[-1]:
         word, reached, asked = ds.attrs.get("epoch_unit", "epoch"), ds["epoch"].values[-1], ds["step"].values[-1]
         lines.append(f"incomplete: measured up to {word} {reached} of {asked}")
+    lines += _repeats(ds)
     violations = largest_violation(ds) if ds.attrs.get("layers", "chain") == "chain" else 0.0
     if violations > NOTICEABLE:
         lines.append(
@@ -162,6 +163,15 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     if clipped:
         lines.append(f"clipped: values outside the bins in {', '.join(clipped)}; the picture shows the clipping too")
     return lines
+
+
+def _repeats(ds: "xr.Dataset") -> list[str]:
+    """Say that inputs occur more than once, where they do."""
+    n_samples, n_distinct = ds.attrs.get("n_samples", 0), ds.attrs.get("n_distinct", 0)
+    if not 0 < n_distinct < n_samples:
+        return []
+    entropy = f"H(X) = {ds.attrs['input_entropy']:.4f} bits"
+    return [f"{n_samples - n_distinct} of {n_samples} inputs repeat another one; {entropy} counts the {n_distinct} distinct"]
 
 
 def largest_violation(ds: "xr.Dataset") -> float:

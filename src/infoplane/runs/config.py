@@ -47,7 +47,7 @@ class DataConfig(Section):
     """Which data set, where its files are, whether labels are shuffled, and the rule of the 12-bit task."""
 
     name: str = "szt"
-    path: Annotated[str, AfterValidator(lambda path: str(Path(path).absolute()))] | None = None
+    path: Annotated[str, Field(min_length=1), AfterValidator(lambda path: str(Path(path).absolute()))] | None = None
     shuffle_labels: bool = False
     threshold: Annotated[float, Field(allow_inf_nan=False)] | None = None
     degrees: Annotated[tuple[Natural, ...], Field(min_length=1)] | None = None
