@@ -8,12 +8,14 @@ import re
 import struct
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import infoplane as ip
 from infoplane import cli
+from infoplane.data.download import Download
 from infoplane.runs.store import Store
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
@@ -131,6 +133,16 @@ def test_an_interrupted_fetch_keeps_nothing_of_the_file_on_its_way(tmp_path, add
     code, _, err = infoplane("data", "fetch", "idx", "--from", address, "--to", tmp_path / "new", UNVERIFIED)
     assert (code, err) == (130, "interrupted; of the file that was on its way nothing is kept\n")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_the_rate_of_each_file_is_its_own(monkeypatch):
+    now, err = [0.0], io.StringIO()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with contextlib.redirect_stderr(err), cli.progress.Progress("mnist") as progress:
+        for now[0], done in ((10.0, 100), (20.0, 900), (30.0, 50), (40.0, 150)):
+            progress.show(Download(done, 1000))
+    # 50 bytes at 30 s begin the second file, whose rate is 100 bytes in 10 s
+    assert err.getvalue() == "mnist: 15%, 10 bytes/s, 85 s left\n"
 
 
 # ---- run --data

@@ -20,7 +20,7 @@ from infoplane.errors import InputError, StoreError
 
 RNG = np.random.default_rng(0)
 IMAGES = struct.pack(">HBB3I", 0, 8, 3, 50, 28, 28) + RNG.bytes(50 * 784)
-LABELS = struct.pack(">HBBI", 0, 8, 1, 50) + bytes(np.arange(50) % 10)
+LABELS = struct.pack(">HBBI", 0, 8, 1, 50) + (np.arange(50) % 10).astype(np.uint8).tobytes()
 FILES = {
     "train-images-idx3-ubyte.gz": gzip.compress(IMAGES),
     "train-labels-idx1-ubyte.gz": gzip.compress(LABELS),

@@ -171,7 +171,9 @@ def test_clipped_layers_are_named():
 def test_inputs_that_repeat_are_counted():
     ds = result(DECREASING)
     ds.attrs |= {"n_samples": 10_000, "n_distinct": 9804, "input_entropy": 13.17584}
-    assert summary.remarks(ds) == ["196 of 10000 inputs repeat another one; H(X) = 13.1758 bits counts the 9804 distinct"]
+    assert summary.remarks(ds) == [
+        "196 of 10000 inputs repeat another one; H(X) = 13.1758 bits counts the 9804 distinct"
+    ]
     ds.attrs["n_distinct"] = 10_000
     assert summary.remarks(ds) == []
 

@@ -51,6 +51,7 @@ class Progress:
         self._clock = time.monotonic
         self._said = self._clock()
         self._begun: tuple[float, int] | None = None
+        self._done = 0
         self._bar: Any = _bar(self._name) if sys.stderr.isatty() else None
         if self._bar:
             self._bar.start()
@@ -66,6 +67,9 @@ class Progress:
             self._note(text)
             return
         now = self._clock()
+        if event.done < self._done:  # the next one of several files
+            self._begun = None
+        self._done = event.done
         begin, before = self._begun = self._begun or (now, event.done)  # not the time to compile
         rate = (event.done - before) / max(now - begin, 1e-9)
         if self._bar:

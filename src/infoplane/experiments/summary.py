@@ -171,7 +171,9 @@ def _repeats(ds: "xr.Dataset") -> list[str]:
     if not 0 < n_distinct < n_samples:
         return []
     entropy = f"H(X) = {ds.attrs['input_entropy']:.4f} bits"
-    return [f"{n_samples - n_distinct} of {n_samples} inputs repeat another one; {entropy} counts the {n_distinct} distinct"]
+    return [
+        f"{n_samples - n_distinct} of {n_samples} inputs repeat another one; {entropy} counts the {n_distinct} distinct"
+    ]
 
 
 def largest_violation(ds: "xr.Dataset") -> float:
