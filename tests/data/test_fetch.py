@@ -223,18 +223,19 @@ def test_a_server_that_falls_silent_is_given_up(tmp_path, server, monkeypatch):
         assert "no answer for" in refused(url, tmp_path)
 
 
-def test_a_server_that_trickles_is_given_up(monkeypatch):
+def test_a_server_that_trickles_is_given_up(tmp_path, monkeypatch):
     times = iter(range(0, 10**6, 20))
     monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=lambda: next(times)))
     monkeypatch.setattr(download, "_read", lambda *_: b"x")
-    with pytest.raises(InputError, match=r"http://a: 2 bytes in 40 s, below 1000 a second"):
-        download._copy("http://a", SimpleNamespace(headers={}), io.BytesIO(), 10**6, None)
+    told = r"http://a: 2 bytes in 40 s, below 1000 a second"
+    with (tmp_path / "file").open("wb") as file, pytest.raises(InputError, match=told):
+        download._copy("http://a", SimpleNamespace(headers={}), file, 10**6, None)
 
 
 def test_https_is_never_left_for_http():
     request = download._request("https://127.0.0.1/a")
     with pytest.raises(InputError, match="redirects from https to http://127"):
-        download._Redirects().redirect_request(request, None, 302, "Found", {}, "http://127.0.0.1/a")
+        download._Redirects().redirect_request(request, io.BytesIO(), 302, "Found", {}, "http://127.0.0.1/a")
 
 
 @pytest.mark.parametrize(

@@ -150,9 +150,13 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
-        check_address(newurl)
-        if req.type == "https" and not newurl.startswith("https:"):
-            raise InputError(f"{req.full_url}: redirects from https to {newurl}; give an https address")
+        try:
+            check_address(newurl)
+            if req.type == "https" and not newurl.startswith("https:"):
+                raise InputError(f"{req.full_url}: redirects from https to {newurl}; give an https address")
+        except InputError:
+            fp.close()
+            raise
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -36,7 +36,7 @@ def look(folder: Path, name: str) -> str:
         summary = read_folder(folder, name).summary
         return f"{summary}; content {_known(folder, name)}"
     except InfoplaneError as error:
-        return f"cannot be read: {str(error).removeprefix(f'{folder}: ')}"
+        return "cannot be read: " + str(error).removeprefix(f"{folder}: ").removeprefix(f"{folder}/")
 
 
 def _known(folder: Path, name: str) -> str:
