@@ -42,8 +42,8 @@ def saved(tmp_path_factory):
 
 def test_the_command_writes_the_film_and_says_where(saved, tmp_path):
     film = tmp_path / "mein Film µ.gif"
-    code, out, err = infoplane("animate", saved, "--to", film, "--width", "200", "--frames", "5", "--members", "mean")
-    assert (code, err) == (0, "")
+    code, out, _ = infoplane("animate", saved, "--to", film, "--width", "200", "--frames", "5", "--members", "mean")
+    assert code == 0
     assert out.startswith(f"{film}: 0.0")
     assert film.read_bytes().startswith(b"GIF89a")
 
