@@ -65,7 +65,8 @@ def write_gif(film: Film, path: Path) -> None:
     ends = np.rint(100 * np.cumsum([0, *seconds]))  # a GIF counts hundredths: what rounding takes comes back later
     first, *rest = itertools.islice(frames := map(palette.image, film.frames()), 1)
     options: dict[str, Any] = {"duration": (10 * np.diff(ends)).astype(int).tolist(), "loop": 0, "optimize": False}
-    first.save(path, format="GIF", save_all=True, append_images=itertools.chain(rest, frames), **options)
+    with path.open("wb") as file:  # which is closed also when the film is stopped
+        first.save(file, format="GIF", save_all=True, append_images=itertools.chain(rest, frames), **options)
 
 
 def write_mp4(film: Film, path: Path) -> None:
