@@ -101,11 +101,11 @@ def _pour(frames: Iterable[Pixels], process: "subprocess.Popen[bytes]", fps: int
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # ffmpeg's exit code and its words say why it has gone
         try:
-            last = None
-            for last in frames:
-                process.stdin.write(last.tobytes())
-            for _ in range(round(HOLD * fps) if last is not None else 0):
-                process.stdin.write(last.tobytes())
+            last = b""
+            for frame in frames:
+                process.stdin.write(last := frame.tobytes())
+            for _ in range(round(HOLD * fps)):
+                process.stdin.write(last)
         finally:
             process.stdin.close()
 

@@ -78,7 +78,12 @@ class Stage:
         """Return the artists of the layers: their paths, then the dots of the members, then the means."""
         colours = style.layer_colours(len(layers))
         sizes = np.linspace(34, 10, len(layers)) if self._members else np.full(len(layers), 34.0)
-        dots = {"linewidths": 0.35, "edgecolors": "white", "zorder": 3, "alpha": 0.75 if self._members else 1.0}
+        dots: dict[str, Any] = {
+            "linewidths": 0.35,
+            "edgecolors": "white",
+            "zorder": 3,
+            "alpha": 0.75 if self._members else 1.0,
+        }
         self._paths = [ax.plot([], [], color=colour, linewidth=1.1, zorder=4)[0] for colour in colours]
         self._dots = [
             ax.scatter([], [], s=size, color=[colour], **dots) for size, colour in zip(sizes, colours, strict=True)
@@ -89,7 +94,12 @@ class Stage:
     def _hands(self, clock: "Axes") -> "list[Artist]":
         """Return the artists of the time: the mark on the scale of epochs, and the number at its right."""
         (self._hand,) = clock.plot([], [], "|", color=style.INK, markersize=7, markeredgewidth=1.6, clip_on=False)
-        beside = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center", "annotation_clip": False}
+        beside: dict[str, Any] = {
+            "xycoords": "axes fraction",
+            "textcoords": "offset points",
+            "va": "center",
+            "annotation_clip": False,
+        }
         self._number = clock.annotate("", (1.0, 0.5), (8, -3), fontsize=style.NORMAL, color=style.INK, **beside)
         return [self._hand, self._number]
 
