@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from infoplane.experiments import resume, run
     from infoplane.experiments.claims import claims
     from infoplane.experiments.own import plane
+    from infoplane.plots import animate
     from infoplane.plots import plane as plot_plane
     from infoplane.record import Recorder, load
     from infoplane.record.checkpoints import measure_checkpoints
@@ -34,6 +35,7 @@ __all__ = [
     "LayerInformation",
     "Recorder",
     "StoreError",
+    "animate",
     "as_if_random",
     "claims",
     "datasets",
@@ -55,6 +57,7 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "Estimate": "infoplane.estimators",
     "LayerInformation": "infoplane.estimators",
     "Recorder": "infoplane.record",
+    "animate": "infoplane.plots",
     "as_if_random": "infoplane.estimators.as_if_random",
     "claims": "infoplane.experiments.claims",
     "entropy": "infoplane.estimators",

@@ -66,20 +66,24 @@ class Progress:
         if (text := getattr(event, "text", None)) is not None:
             self._note(text)
             return
+        self.advance(event.done, event.total, event.unit)
+
+    def advance(self, done: int, total: int, unit: str) -> None:
+        """Draw how much is done of what there is to do."""
         now = self._clock()
-        if event.done < self._done:  # the next one of several files
+        if done < self._done:  # the next one of several files
             self._begun = None
-        self._done = event.done
-        begin, before = self._begun = self._begun or (now, event.done)  # not the time to compile
-        rate = (event.done - before) / max(now - begin, 1e-9)
+        self._done = done
+        begin, before = self._begun = self._begun or (now, done)  # not the time to compile
+        rate = (done - before) / max(now - begin, 1e-9)
         if self._bar:
-            pace = f"{rate:,.0f} {event.unit}/s"
-            self._bar.update(self._bar.task_ids[0], total=event.total, completed=event.done, rate=pace)
+            pace = f"{rate:,.0f} {unit}/s"
+            self._bar.update(self._bar.task_ids[0], total=total, completed=done, rate=pace)
         elif rate > 0 and now - self._said >= self.PLAIN_SECONDS:
             self._said = now
-            left = (event.total - event.done) / rate
+            left = (total - done) / rate
             typer.echo(
-                f"{self._name}: {event.done / event.total:.0%}, {rate:,.0f} {event.unit}/s, {left:.0f} s left",
+                f"{self._name}: {done / total:.0%}, {rate:,.0f} {unit}/s, {left:.0f} s left",
                 err=True,
             )
 
@@ -96,7 +100,7 @@ def _bar(name: str) -> Any:
     from rich.console import Console
 
     bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.TaskProgressColumn(),
         progress.TextColumn("{task.fields[rate]}"),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
+from infoplane.plots.animate import animate
 from infoplane.plots.bins import bins
 from infoplane.plots.bound import bound, has_bound
 from infoplane.plots.clouds import clouds
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FIGURES",
     "OF_SWEEPS",
+    "animate",
     "bins",
     "bound",
     "clouds",
