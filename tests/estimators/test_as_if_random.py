@@ -46,6 +46,23 @@ def test_equal_samples_with_copies_among_the_rows_give_what_is_distinct(name, pa
 
 
 @pytest.mark.parametrize("estimator", [Kde(0.5), Binning(bins=5)])
+def test_equal_samples_of_tiny_probabilities_are_as_distinct_as_their_rows():
+    small = (10.0 ** np.random.default_rng(0).uniform(-30, 0, 200)).astype(np.float32)
+    t = np.repeat(np.stack([small, 1 - small], axis=1)[None], 10, axis=0)
+    assert ip.as_if_random(t).input.bits == pytest.approx(np.log2(200), abs=1e-12)
+
+
+def test_values_on_a_grid_tell_no_more_of_a_label_than_there_is():
+    """Two far groups of clouds near 1, where float32 has steps of 6e-8: one bit, with equal distances everywhere."""
+    centres = np.repeat([1 - 3e-6, 1 - 1e-5], 50)[None, :, None]
+    t = (centres + 4e-7 * np.random.default_rng(0).standard_normal((40, 100, 2))).astype(np.float32)
+    information = ip.as_if_random(t, np.repeat([0, 1], 50))
+    assert information.label is not None
+    assert information.label.bits == pytest.approx(1, abs=2e-3)
+    assert information.input.bits == pytest.approx(1, abs=0.05)
+    assert "ties" in information.label.flags
+
+
 def test_equal_samples_give_the_deterministic_value_under_noise_and_in_cells(estimator):
     t = np.tanh(np.random.default_rng(1).standard_normal((50, 2)))
     y = np.arange(50) % 2

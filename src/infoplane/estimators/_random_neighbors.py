@@ -1,5 +1,6 @@
 """Clouds by nearest neighbours: the estimator of Ross with the input, or its label, as the symbol."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.special import digamma
 from infoplane._arrays import Codes
 from infoplane.estimators._neighbors_judge import FILLED, LN2, TIES_SHARE, intrinsic_dimension
 from infoplane.estimators._neighbors_search import complete, find
-from infoplane.estimators._neighbors_space import Labels, Space, as_space
+from infoplane.estimators._neighbors_space import Labels, Space, as_space, power_of_two
 from infoplane.estimators._neighbors_sweep import Found, Task, empty
 from infoplane.estimators._random_clouds import Clouds, Local, Quantities, Quantity, saturated
 from infoplane.estimators.neighbors import Ross
@@ -20,8 +21,7 @@ Numbers = Int[np.ndarray, " query"]
 
 def measure(clouds: Clouds, estimator: Ross) -> Quantities:
     """Return I(X;T) and I(T;Y) over the measured rows; see `infoplane.as_if_random`."""
-    space = as_space(Variable(clouds.rows.astype(np.float64), False), estimator.norm)
-    assert isinstance(space, Space)
+    space = _space(clouds.rows, estimator.norm)
     symbols = [clouds.inputs] if clouds.labels is None else [clouds.inputs, clouds.row_labels]
     found = _search(space, [Labels(codes) for codes in symbols], clouds.queries, estimator.k)
     bits, error = clouds.mean(_about_input(found[0], clouds, estimator.k) / LN2)
@@ -33,9 +33,26 @@ def measure(clouds: Clouds, estimator: Ross) -> Quantities:
     return about_input, Quantity(*clouds.mean(local / LN2), notes=_ties(found[1], clouds))
 
 
+def _space(rows: Float[np.ndarray, "row unit"], norm: str) -> Space:
+    """Place the rows so that those which differ are apart.
+
+    Outputs of a softmax reach from 10⁻⁴⁵ to 1. To move them to a middle row, as is done elsewhere for the sake of
+    products, would make equal what differs by less than 10⁻¹⁶; the largest coordinate difference needs no such move.
+    """
+    variable = Variable(rows.astype(np.float64), False)
+    space = as_space(variable, norm)
+    assert isinstance(space, Space)
+    if norm != "max":
+        return space
+    where_it_is = np.ldexp(variable.varying, -power_of_two(variable.varying))
+    middle = where_it_is[0] - space.points[0]
+    kept = (space.points + middle == where_it_is).all()
+    return space if kept else dataclasses.replace(space, points=where_it_is)
+
+
 def _search(space: Space, symbols: list[Labels], queries: Numbers, k: int) -> list[Found]:
     """Find the neighbours of the measured rows beside each set of symbols; of other rows nothing is written."""
-    task, sets = Task(k, atoms=True), [(space, labels) for labels in symbols]
+    task, sets = Task(k, closed=True, atoms=True), [(space, labels) for labels in symbols]
     if len(queries) == space.n:
         return find(sets, task)
     rows = np.zeros(space.n, bool)
@@ -47,14 +64,15 @@ def _search(space: Space, symbols: list[Labels], queries: Numbers, k: int) -> li
 
 
 def _counts(found: Found, queries: Numbers, members: Numbers, k: int) -> tuple[Numbers, Numbers, np.ndarray]:
-    """Neighbours of each measured row among its own, rows of any kind as near (itself included), and which are atoms.
+    """Rows at most as far from each measured row as its k-th neighbour: own ones, those of any kind; which are atoms.
 
-    An atom is a row whose k-th neighbour is equal to it; there both numbers count the rows that are equal.
+    Own ones are k but where several are as far as the k-th, as on the grid of float32 near the ends of a tanh unit; to
+    count k of them there and all that are nearer of any kind would find more than H(Y). An atom is a row whose k-th
+    neighbour is equal to it; there both numbers count the row itself too.
     """
-    asked = np.minimum(k, members - 1)
-    kth = found.distances[queries, asked - 1]
+    kth = found.distances[queries, np.minimum(k, members - 1) - 1]
     atom = kth == 0
-    return np.where(atom, found.within[queries] + 1, asked), found.counts[0][queries] + 1, atom
+    return found.within[queries] + atom, found.counts[0][queries] + atom, atom
 
 
 def _about_input(found: Found, clouds: Clouds, k: int) -> Local:
