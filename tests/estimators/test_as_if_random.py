@@ -45,7 +45,6 @@ def test_equal_samples_with_copies_among_the_rows_give_what_is_distinct(name, pa
     assert found.label.bits == pytest.approx(exact.label.bits, abs=1e-12)
 
 
-@pytest.mark.parametrize("estimator", [Kde(0.5), Binning(bins=5)])
 def test_equal_samples_of_tiny_probabilities_are_as_distinct_as_their_rows():
     small = (10.0 ** np.random.default_rng(0).uniform(-30, 0, 200)).astype(np.float32)
     t = np.repeat(np.stack([small, 1 - small], axis=1)[None], 10, axis=0)
@@ -63,6 +62,7 @@ def test_values_on_a_grid_tell_no_more_of_a_label_than_there_is():
     assert "ties" in information.label.flags
 
 
+@pytest.mark.parametrize("estimator", [Kde(0.5), Binning(bins=5)])
 def test_equal_samples_give_the_deterministic_value_under_noise_and_in_cells(estimator):
     t = np.tanh(np.random.default_rng(1).standard_normal((50, 2)))
     y = np.arange(50) % 2
