@@ -6,7 +6,7 @@ import pytest
 
 from infoplane.nets import mlp, train
 from infoplane.nets.network import Together, Wide, network
-from infoplane.nets.shapes import WIDE, Shape
+from infoplane.nets.shapes import WIDE, Dense
 from infoplane.nets.spread import Spread, spread, spread_of_large
 from infoplane.nets.train import Group, Progress, Trainer, make_optimiser, state_leaves
 
@@ -105,5 +105,5 @@ def test_the_spread_of_large_layers_is_that_of_small_ones(activation):
 
 
 def test_wide_networks_train_apart_and_small_ones_together():
-    assert network(Shape([12, 10, 2]), "tanh") == Together("tanh")
-    assert network(Shape([12, WIDE, 2]), "tanh") == network(Shape([WIDE, 3, 2]), "tanh") == Wide("tanh")
+    assert network(Dense([12, 10, 2]), "tanh") == Together("tanh")
+    assert network(Dense([12, WIDE, 2]), "tanh") == network(Dense([WIDE, 3, 2]), "tanh") == Wide("tanh")

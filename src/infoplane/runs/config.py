@@ -60,13 +60,33 @@ class DataConfig(Section):
         return {key: value for key, value in given.items() if value is not None}
 
 
-class ModelConfig(Section):
-    """A fully connected network: hidden units, activation, how kernels are drawn (biases are 0)."""
+CONV_KEYS = ("filters", "kernel", "channels")
+"""The keys of convolutional networks alone."""
 
+
+class ModelConfig(Section):
+    """A network: hidden units, activation, how kernels are drawn (biases are 0).
+
+    With ``kind = "conv"`` the hidden layers come after convolutions: ``filters`` is the number of channels of each (8
+    and 16), ``kernel`` their height and width (3), ``channels`` what is measured of the feature maps: "flatten" all
+    numbers, "mean" each channel's mean over the places, "each" every channel as a layer of its own.
+    """
+
+    kind: Literal["mlp", "conv"] = "mlp"
+    filters: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    kernel: Positive | None = None
+    channels: Literal["flatten", "mean", "each"] | None = None
     hidden: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10, 7, 5, 4, 3)
     activation: Activation = "tanh"
     init: Initialisation = "fan-in"
     output_init: Initialisation | None = None
+
+    @model_validator(mode="after")
+    def _keys_of_kind(self) -> "ModelConfig":
+        for key in CONV_KEYS:
+            if self.kind != "conv" and getattr(self, key) is not None:
+                raise ValueError(f"'{key}' belongs to kind 'conv'; this network has kind '{self.kind}'")
+        return self
 
     @property
     def initialisations(self) -> tuple[str, str]:
