@@ -49,19 +49,16 @@ def test_a_run_says_how_many_images_were_measured(conv):
     assert float(conv["information"].max()) <= np.log2(100) + 1e-9
 
 
-class StoppedAfter(ThreadPoolExecutor):
-    """Takes two tasks and then no more."""
-
-    left = 2
-
-    def submit(self, *arguments):
-        self.left -= 1
-        if self.left < 0:
-            raise RuntimeError("stopped")
-        return super().submit(*arguments)
-
-
 def test_a_stopped_run_of_convolutional_networks_goes_on_to_the_bit(conv, tmp_path, many_tasks):
+    class StoppedAfter(ThreadPoolExecutor):
+        left = 2
+
+        def submit(self, *arguments):
+            self.left -= 1
+            if self.left < 0:
+                raise RuntimeError("stopped")
+            return super().submit(*arguments)
+
     config = parse(keys(model=CONV | {"channels": "each"}))
     with StoppedAfter(1) as executor, pytest.raises(engine.IncompleteError):
         engine.run(config, tmp_path / "run", executor=executor)
