@@ -53,11 +53,11 @@ def test_a_stopped_run_of_convolutional_networks_goes_on_to_the_bit(conv, tmp_pa
     class StoppedAfter(ThreadPoolExecutor):
         left = 2
 
-        def submit(self, *arguments):
+        def submit(self, fn, /, *arguments, **named):
             self.left -= 1
             if self.left < 0:
                 raise RuntimeError("stopped")
-            return super().submit(*arguments)
+            return super().submit(fn, *arguments, **named)
 
     config = parse(keys(model=CONV | {"channels": "each"}))
     with StoppedAfter(1) as executor, pytest.raises(engine.IncompleteError):

@@ -22,7 +22,7 @@ def on_data(paths: Sequence[Path], tree: Mapping[str, Any], changes: Mapping[str
         StoreError: when there is nothing at one of the paths.
     """
     if len(paths) == 1:
-        return _keys(paths[0], str(changes.get("data.name", ""))) | changes
+        return _keys(paths[0], str(changes.get("data.name", ""))) | dict(changes)
     sets = [_keys(path) for path in paths]
     names = [path.resolve().name for path in paths]
     if len(set(names)) < len(names):
@@ -32,7 +32,7 @@ def on_data(paths: Sequence[Path], tree: Mapping[str, Any], changes: Mapping[str
         variant | keys | {"label": ", ".join(filter(None, (name, str(variant["label"]))))}
         for (name, keys), variant in itertools.product(zip(names, sets, strict=True), (first, *others))
     ]
-    return sets[0] | {"variants": [{"label": variants[0]["label"]}, *variants[1:]]} | changes
+    return sets[0] | {"variants": [{"label": variants[0]["label"]}, *variants[1:]]} | dict(changes)
 
 
 def _keys(path: Path, name: str = "") -> dict[str, Any]:
