@@ -46,7 +46,7 @@ def clustered(seed, n, dim, scale, width=1.0):
     return unit_ball((corners[rng.integers(6, size=n)] + width * rng.normal(size=(n, dim)) / np.sqrt(scale)).T)[0]
 
 
-@pytest.mark.parametrize("dim", [1, 10])
+@pytest.mark.parametrize("dim", [1, 10, 70])
 @pytest.mark.parametrize("path", PATHS)
 def test_sums_equal_the_full_matrix(path, dim):
     scale, tolerance = PATHS[path]
@@ -64,9 +64,10 @@ def test_blocks_equal_the_dense_matrix_at_5000_rows_on_the_float64_path():
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_float32_equals_float64_on_saturated_clusters_at_the_limit(monkeypatch):
+@pytest.mark.parametrize("dim", [5, 70])
+def test_float32_equals_float64_on_saturated_clusters_at_the_limit(dim, monkeypatch):
     # Tight clusters far from the origin: the product form alone would be wrong by the same amount for all pairs.
-    rows = clustered(3, 2048, 5, 4.9e3, width=0.3)
+    rows = clustered(3, 2048, dim, 4.9e3, width=0.3 if dim == 5 else 0.05)
     labels = np.arange(2048) % 2
     single = pair_sums(rows, labels, np.array([4.9e3]), tolerance=1e-9)
     monkeypatch.setattr(_pairs, "FLOAT32_LIMIT", 0.0)

@@ -6,7 +6,7 @@ import pytest
 
 from infoplane.nets import mlp, train
 from infoplane.nets.network import Together, Wide, network
-from infoplane.nets.shapes import WIDE, Shape
+from infoplane.nets.shapes import WIDE, Dense
 from infoplane.nets.spread import Spread, spread, spread_of_large
 from infoplane.nets.train import Group, Progress, Trainer, make_optimiser, state_leaves
 
@@ -15,8 +15,11 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(N_SAMPLES, SIZES[0])).astype(np.float32)
 Y = RNG.integers(0, SIZES[-1], N_SAMPLES)
 TRAIN_ROWS, TEST_ROWS = np.split(RNG.permutation(N_SAMPLES), [N_TRAIN])
-ROUNDING = {"rtol": 2e-5, "atol": 2e-6}
-"""Float32 sums in another order, over some ten updates."""
+
+
+def assert_close(found, expected):
+    """Float32 sums in another order, over some ten updates."""
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=2e-6)
 
 
 def group(kind, members=(0, 1, 2), optimiser="sgd", **options):
@@ -46,11 +49,11 @@ def apart():
 def test_apart_and_together_train_the_same_networks(optimiser):
     (one, curves), (other, expected) = (trained(group(kind, optimiser=optimiser), [3]) for kind in (Wide, Together))
     for leaf, same in zip(jax.tree.leaves(one.weights), jax.tree.leaves(other.weights), strict=True):
-        np.testing.assert_allclose(leaf, same, **ROUNDING)
+        assert_close(leaf, same)
     for name in ("train_loss", "train_accuracy", "weight_norm"):
-        np.testing.assert_allclose(getattr(curves, name), getattr(expected, name), **ROUNDING)
+        assert_close(getattr(curves, name), getattr(expected, name))
     for name in ("test_loss", "test_accuracy", "gradient_mean", "gradient_std"):
-        np.testing.assert_allclose(getattr(curves, name)[-1], getattr(expected, name)[-1], **ROUNDING)
+        assert_close(getattr(curves, name)[-1], getattr(expected, name)[-1])
 
 
 def test_apart_keeps_gradients_of_scored_epochs_only(apart):
@@ -80,7 +83,7 @@ def test_scores_in_parts_are_those_at_once(apart, monkeypatch):
     monkeypatch.setattr(train, "SCORED_ROWS", 8)
     nets = group(Wide)
     for part, whole in zip(nets.score(apart[1]), apart[0].score(apart[1]), strict=True):
-        np.testing.assert_allclose(part, whole, **ROUNDING)
+        assert_close(part, whole)
 
 
 @pytest.mark.parametrize("size", [8, 2048])
@@ -92,7 +95,7 @@ def test_members_apart_are_observed_one_by_one_on_the_rows_that_are_asked_for(ap
     assert len(found) == 2
     for member, (seen, _) in enumerate(found):
         for t, every in zip(seen, layers, strict=True):
-            np.testing.assert_allclose(t[0], every[member][:, rows], **ROUNDING)
+            assert_close(t[0], every[member][:, rows])
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
@@ -105,5 +108,5 @@ def test_the_spread_of_large_layers_is_that_of_small_ones(activation):
 
 
 def test_wide_networks_train_apart_and_small_ones_together():
-    assert network(Shape([12, 10, 2]), "tanh") == Together("tanh")
-    assert network(Shape([12, WIDE, 2]), "tanh") == network(Shape([WIDE, 3, 2]), "tanh") == Wide("tanh")
+    assert network(Dense([12, 10, 2]), "tanh") == Together("tanh")
+    assert network(Dense([12, WIDE, 2]), "tanh") == network(Dense([WIDE, 3, 2]), "tanh") == Wide("tanh")

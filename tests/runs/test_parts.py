@@ -36,7 +36,7 @@ def test_measuring_parts_leaves_the_whole_as_it_is(apart, whole):
 def test_a_part_is_what_its_rows_give_alone(apart, keys):
     """The initial activations are computed here once more, and each part's rows are measured as a set of their own."""
     plan = Plan(parse(keys))
-    weights = jax.device_put(mlp.init_weights(plan.sizes, "fan-in", "fan-in", plan.config.seed, [0]))
+    weights = jax.device_put(mlp.draw_weights(plan.shape.kernels, "fan-in", "fan-in", plan.config.seed, [0]))
     layers = mlp.activations(weights, "tanh", jnp.asarray(plan.dataset.inputs.T))
     estimators = list(plan.estimators.values())
     for part, rows in zip(("train", "test"), plan.rows, strict=True):

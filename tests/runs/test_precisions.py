@@ -23,7 +23,7 @@ def measured(tmp_path_factory, keys):
 
 def test_they_are_what_the_initial_weights_give(measured, keys):
     plan = Plan(parse(keys))
-    weights = mlp.init_weights(plan.sizes, "fan-in", "fan-in", plan.config.seed, [0, 1])
+    weights = mlp.draw_weights(plan.shape.kernels, "fan-in", "fan-in", plan.config.seed, [0, 1])
     for layer, exact in zip(plan.layers, precision.activations(weights, "tanh", plan.dataset.inputs.T), strict=True):
         known = precision.counts(exact.astype(np.float32), exact)
         got = measured.sel(epoch=0, layer=layer)

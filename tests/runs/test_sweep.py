@@ -8,8 +8,9 @@ import pytest
 import infoplane as ip
 from infoplane.runs import engine
 from infoplane.runs.combine import is_sweep, split
-from infoplane.runs.config import override, parse, parse_sweep, read_toml
+from infoplane.runs.config import override, parse, read_toml
 from infoplane.runs.sweep import axis_labels, combinations
+from infoplane.runs.words import parse_sweep
 
 SWEEP = {"model.activation": ["tanh", "relu"], "seed": [0, 1]}
 

@@ -83,7 +83,7 @@ def parse_estimators(text: str) -> dict[str, "PairEstimator"]:
     """
     from infoplane.estimators import build
     from infoplane.estimators.pair import PairEstimator
-    from infoplane.runs.config import parse_assignment
+    from infoplane.runs.words import parse_assignment
 
     named: dict[str, PairEstimator] = {}
     for part in re.split(r",(?![^(]*\))", text):

@@ -38,7 +38,7 @@ def estimate(
     from infoplane.cli.arrays import read_array
     from infoplane.estimators import estimator_class
     from infoplane.estimators.mutual import mutual_information
-    from infoplane.runs.config import parse_assignment
+    from infoplane.runs.words import parse_assignment
 
     arrays = {"x": read_array(x), "y": read_array(y)}
     params: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])

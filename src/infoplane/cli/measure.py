@@ -85,7 +85,7 @@ def measure(
 
 def _estimators(names: Sequence[str], assignments: Sequence[str]) -> list[dict[str, Any]]:
     """Return each estimator with the parameters that --set gives it."""
-    from infoplane.runs.config import parse_assignment
+    from infoplane.runs.words import parse_assignment
 
     asked = {name: {"name": name} for name in names}
     for assignment in assignments:

@@ -40,8 +40,11 @@ def run(
         Path | None, typer.Option(metavar="DIR", help="The run's folder; default: a new one under runs/.")
     ] = None,
     data: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="A folder of images, or a .npz, .csv or .mat file, to run it on."),
+        list[Path] | None,
+        typer.Option(
+            metavar="PATH",
+            help="A folder of images, or a .npz, .csv or .mat file, to run it on; several stand side by side.",
+        ),
     ] = None,
     set_: Set = None,
     sweep: Annotated[
@@ -64,7 +67,8 @@ def run(
     """
     from infoplane.experiments import EXPERIMENTS, configure, new_folder, place
     from infoplane.experiments import run as run_experiment
-    from infoplane.runs.config import parse_assignment, parse_sweep
+    from infoplane.experiments.side_by_side import on_data
+    from infoplane.runs.words import parse_assignment, parse_sweep
 
     if as_ not in ("paper", "code"):
         fail(f"--as {as_}: expected 'paper' or 'code'")
@@ -76,7 +80,9 @@ def run(
     if only is not None:
         fail(f"--only {only}: belongs to 'infoplane run all'")
     changes: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])
-    changes = changes if data is None else _on(data, changes)
+    if data:
+        tree = configure(what, quick=quick, as_paper=as_ == "paper").tree() if len(data) > 1 else {}
+        changes = on_data(data, tree, changes)
     changes |= {"sweep": dict(parse_sweep(text) for text in sweep)} if sweep else {}
     if members is not None:
         changes["members"] = members
@@ -86,13 +92,6 @@ def run(
         typer.echo(f"note: {EXPERIMENTS[what].paper_note}", err=True)
     where = _where(workers, cluster)
     _show_result(compute(config.name, lambda show: run_experiment(config, folder, where, on_event=show)), folder)
-
-
-def _on(path: Path, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return the changes that make a run one on the data at ``path``, named by what is there unless they name it."""
-    from infoplane.data import guess
-
-    return {"data.path": str(path), "data.name": changes.get("data.name") or guess(path)} | changes
 
 
 def _run_all(only: str, out: Path | None, where: "pools.Where", *, quick: bool, as_paper: bool) -> None:
@@ -136,7 +135,7 @@ def resume(
     from infoplane.experiments import resume as resume_experiment
     from infoplane.experiments import run as run_experiment
     from infoplane.record.folder import is_recording
-    from infoplane.runs.config import parse_assignment
+    from infoplane.runs.words import parse_assignment
 
     if is_recording(folder):
         fail(f"{folder}: a recording; go on by running your own training again with out={str(folder)!r}")

@@ -25,6 +25,12 @@ BLOCK = {"cpu": 128, "gpu": 4096}
 """Rows of a block. A CPU block of kernels stays in the second-level cache; the GPU's is not measured."""
 
 
+LARGE = 64
+"""Coordinates from which on points are kept once; see `_large_factors`."""
+
+PIECE = 2048
+
+
 @dataclasses.dataclass(frozen=True)
 class PairSums:
     """What all rows together contribute to each row, for each sigma.
@@ -238,14 +244,15 @@ def _factors(
     2 (high_a low_b + low_a b) − (‖a‖² − ‖high_a‖²) − (‖b‖² − ‖high_b‖²), is smaller by the grid step.
     """
     dim = rows.shape[1]
-    width = -(-(dim + 2) // 4) * 4 - 2 if dim < 64 else dim  # few shapes, few compilations
+    if dim >= LARGE:
+        return _large_factors(rows, order, length, dtype, split=split)
+    width = -(-(dim + 2) // 4) * 4 - 2  # few shapes, few compilations
     step = 2 * _grid(dtype)
     widths = (width + 2, 2 * width + 2) if split else (width + 2,)
     lefts = [_aligned((length, w), dtype) for w in widths]
     rights = [_aligned((w, length), dtype) for w in widths]
-    for start in range(0, len(order), 8192):  # in pieces, so that float64 copies stay small
-        here = slice(start, min(start + 8192, len(order)))
-        x = np.zeros((here.stop - start, width))
+    for here in _pieces(len(order)):
+        x = np.zeros((here.stop - here.start, width))
         x[:, :dim] = rows[order[here]]
         high = np.round(x / step) * step if split else x
         low, one = x - high, np.ones((len(x), 1))
@@ -258,6 +265,36 @@ def _factors(
             np.concatenate(b, axis=0, out=right[:, here], casting="same_kind")
     coarse, *fine = zip(lefts, rights, strict=True)
     return coarse, fine[0] if fine else None
+
+
+def _large_factors(
+    rows: Float[np.ndarray, "row dim"],
+    order: Int[np.ndarray, " visited"],
+    length: int,
+    dtype: Any,
+    *,
+    split: bool,
+) -> tuple[Factors, Factors | None]:
+    """The same of many coordinates: points and half of the norms once, of which the loop makes both factors.
+
+    Coordinates dominate there, and writing them once instead of twice (of a split: six times) bounds the memory.
+    """
+    shape, step = (length, rows.shape[1]), 2 * _grid(dtype)
+    highs, exacts = _aligned(shape, dtype), np.zeros(length, dtype)
+    lows, rests = (_aligned(shape, dtype), np.zeros(length, dtype)) if split else (None, None)
+    for here in _pieces(len(order)):
+        x = rows[order[here]]
+        high = np.round(x / step) * step if split else x
+        highs[here], exacts[here] = high, (high**2).sum(1)
+        if lows is not None and rests is not None:
+            low = x - high
+            lows[here], rests[here] = low, (low * (high + x)).sum(1)
+    return (highs, exacts), None if lows is None or rests is None else (lows, rests)
+
+
+def _pieces(count: int) -> list[slice]:
+    """Slices of rows, so that float64 copies of them stay small."""
+    return [slice(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
 
 
 def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:

@@ -9,8 +9,9 @@ APART, ALIKE, MIXED = range(3)
 """The labels of two blocks: no label in both, one and the same label throughout, or anything else.
 The diagonal counts as mixed, for there the distance of a row to itself must be exactly 0."""
 
-Factors = tuple[Float[Any, "place _"], Float[Any, "_ place"]]
-"""Two matrices whose product is a matrix of pairs of rows."""
+Factors = tuple[Float[Any, "place _"], Float[Any, "*_ place"]]
+"""Two matrices whose product is a matrix of pairs of rows; of many coordinates points a, one a row, with a number each:
+‖a‖² of ``coarse``, of ``fine`` ‖a+b‖² − ‖a‖² of what is added to it, b."""
 
 
 @cache
@@ -78,7 +79,19 @@ def _loop(
     exact = partial(jnp.matmul, precision=lax.Precision.HIGHEST)  # no TF32 on GPUs
 
     def product(factors: Factors, i: Any, j: Any) -> Any:
-        return exact(cut(factors[0], i), cut(factors[1], j, 1))
+        if factors[1].ndim == 2:
+            return exact(cut(factors[0], i), cut(factors[1], j, 1))
+        points, norms = factors
+        return exact(2 * cut(points, i), cut(points, j).T) - cut(norms, i)[:, None] - cut(norms, j)
+
+    def addition(factors: Factors, i: Any, j: Any) -> Any:
+        """What the low parts of points add to ``product(coarse, i, j)``."""
+        if factors[1].ndim == 2:
+            return product(factors, i, j)
+        lows, rests = factors
+        highs, low = cut(coarse[0], i), cut(lows, j)
+        both = exact(2 * highs, low.T) + exact(2 * cut(lows, i), (cut(coarse[0], j) + low).T)
+        return both - cut(rests, i)[:, None] - cut(rests, j)
 
     def kernels(exponent: Any) -> list[Any]:
         """Both kernels for each sigma, from one exponential and two squarings."""
@@ -95,7 +108,7 @@ def _loop(
         near = (first.max(0).max() > reach) | (i == j)
 
         def exponent() -> Any:
-            return first if fine is None else first + product(fine, i, j)
+            return first if fine is None else first + addition(fine, i, j)
 
         def sums(kernel: Any) -> Any:
             return jnp.stack([exact(kernel, cut(weights, j)), exact(cut(weights, i), kernel)])

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from infoplane._arrays import Codes
 from infoplane.estimators._pairs_kernel import ALIKE, APART, MIXED
-from infoplane.estimators.rows import row_codes
+from infoplane.estimators.rows import mix_in, row_codes
 
 MERGE_BELOW = 0.9
 """Share of distinct rows below which merging equal ones costs less than it saves."""
@@ -36,7 +36,9 @@ class Merged:
 
 def merge_equal(rows: Float[np.ndarray, "sample dim"], labels: Codes) -> Merged | None:
     """Merge rows that are equal in all coordinates and in label; None where few rows are."""
-    codes = row_codes(np.vstack([rows.T, labels])[None])[0]
+    mixed = row_codes(rows.T[None])
+    mix_in(mixed, labels.astype(rows.dtype)[None])
+    codes = mixed[0]
     ordered = np.sort(codes)
     if 1 + (ordered[1:] != ordered[:-1]).sum() > MERGE_BELOW * len(rows):
         return None

@@ -15,13 +15,17 @@ def row_codes(t: Shaped[np.ndarray, "batch dim sample"]) -> UInt64[np.ndarray, "
     The code is a hash: two given different rows share one with probability near 2⁻⁶⁴, so among 240 000 rows a
     collision has probability below 2⁻²⁹. 0.0 and −0.0 are the same number.
     """
-    words = (t + t.dtype.type(0)).view(f"u{t.dtype.itemsize}")  # + 0 turns −0.0 into 0.0
     codes = np.zeros((t.shape[0], t.shape[2]), np.uint64)
     for unit in range(t.shape[1]):
-        codes ^= words[:, unit]
-        codes *= _MIX
-        codes ^= codes >> np.uint64(29)
+        mix_in(codes, t[:, unit])
     return codes
+
+
+def mix_in(codes: UInt64[np.ndarray, "batch sample"], values: Shaped[np.ndarray, "batch sample"]) -> None:
+    """Change codes of rows into those of the same rows with another value at the end."""
+    codes ^= (values + values.dtype.type(0)).view(f"u{values.dtype.itemsize}")  # + 0 turns −0.0 into 0.0
+    codes *= _MIX
+    codes ^= codes >> np.uint64(29)
 
 
 def shared_row_codes(layers: Layers) -> UInt64[np.ndarray, "batch sample"]:

@@ -6,6 +6,7 @@ sample-major rows).
 """
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 
 import jax
@@ -36,24 +37,24 @@ def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Float[
     return values
 
 
-def _fan_in(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    return truncated_normal(rng, (n_out, n_in)) / np.sqrt(n_in)
+def _fan_in(rng: np.random.Generator, shape: tuple[int, ...], n_in: int, n_out: int) -> np.ndarray:
+    return truncated_normal(rng, shape) / np.sqrt(n_in)
 
 
-def _fan_out(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    return truncated_normal(rng, (n_out, n_in)) / np.sqrt(n_out)
+def _fan_out(rng: np.random.Generator, shape: tuple[int, ...], n_in: int, n_out: int) -> np.ndarray:
+    return truncated_normal(rng, shape) / np.sqrt(n_out)
 
 
-def _glorot(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
-    return truncated_normal(rng, (n_out, n_in)) * np.sqrt(2 / (n_in + n_out))
+def _glorot(rng: np.random.Generator, shape: tuple[int, ...], n_in: int, n_out: int) -> np.ndarray:
+    return truncated_normal(rng, shape) * np.sqrt(2 / (n_in + n_out))
 
 
-def _keras(rng: np.random.Generator, n_in: int, n_out: int) -> np.ndarray:
+def _keras(rng: np.random.Generator, shape: tuple[int, ...], n_in: int, n_out: int) -> np.ndarray:
     limit = np.sqrt(6 / (n_in + n_out))
-    return rng.uniform(-limit, limit, (n_out, n_in))
+    return rng.uniform(-limit, limit, shape)
 
 
-INITIALISATIONS: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
+INITIALISATIONS: dict[str, Callable[[np.random.Generator, tuple[int, ...], int, int], np.ndarray]] = {
     "fan-in": _fan_in,
     "fan-out": _fan_out,
     "glorot": _glorot,
@@ -83,12 +84,24 @@ def init_weights(
     Returns:
         (kernel [member, out, in], bias [member, out, 1]) in float32 for each layer.
     """
+    shapes = [(n_out, n_in) for n_in, n_out in itertools.pairwise(sizes)]
+    return draw_weights(shapes, init, output_init, seed, members, attempt)
+
+
+def draw_weights(
+    shapes: Sequence[tuple[int, ...]], init: str, output_init: str, seed: int, members: Sequence[int], attempt: int = 0
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Draw kernels of given shapes, (out, in) or of convolutions (out, in, height, width); see `init_weights`.
+
+    Of a convolution every place counts for the number of inputs and outputs, as in Keras.
+    """
     weights = []
-    for layer, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
-        last = layer == len(sizes) - 2
-        draw = INITIALISATIONS[output_init if last else init]
-        kernels = [draw(np.random.default_rng([seed, member, layer, attempt]), n_in, n_out) for member in members]
-        bias = np.zeros((len(members), n_out, 1), np.float32)
+    for layer, shape in enumerate(shapes):
+        draw = INITIALISATIONS[output_init if layer == len(shapes) - 1 else init]
+        places = math.prod(shape[2:])
+        fans = shape[1] * places, shape[0] * places
+        kernels = [draw(np.random.default_rng([seed, member, layer, attempt]), shape, *fans) for member in members]
+        bias = np.zeros((len(members), shape[0], 1), np.float32)
         weights.append((np.stack(kernels).astype(np.float32), bias))
     return weights
 

@@ -9,6 +9,7 @@ of training together.
 
 import abc
 import dataclasses
+import math
 from typing import ClassVar
 
 import jax
@@ -18,7 +19,7 @@ from jaxtyping import Array, Float, Int
 
 from infoplane.nets import mlp
 from infoplane.nets.mlp import ACTIVATIONS, Weights
-from infoplane.nets.shapes import Shape
+from infoplane.nets.shapes import Convolutional, Shape
 
 
 class Network(abc.ABC):
@@ -135,6 +136,52 @@ def dense(weights: Weights, activation: str, x: Float[Array, "sample feature"]) 
     return layers
 
 
+@dataclasses.dataclass(frozen=True)
+class Conv(Apart):
+    """Convolutions, each followed by the activation and by pooling, then fully connected layers.
+
+    Convolutions keep height and width (zeros around), pooling takes the largest of each 2 × 2 places.
+
+    Attributes:
+        activation: name of the hidden activation.
+        shape: what the architecture comes to.
+    """
+
+    activation: str
+    shape: Convolutional
+
+    def forward(self, weights: Weights, x: Float[Array, "sample feature"]) -> list[Float[Array, "sample _"]]:
+        """Activations of each measured layer of one member, then the outputs before the softmax."""
+        maps, layers = x.reshape(len(x), *self.shape.image, 1), []
+        n_deep = len(self.shape.filters)
+        for kernel, bias in weights[:n_deep]:
+            z = jax.lax.conv_general_dilated(maps, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "OIHW", "NHWC"))
+            maps = pooled(ACTIVATIONS[self.activation](z + bias[:, 0]))
+            layers += self._measured(maps)
+        return layers + dense(weights[n_deep:], self.activation, _flat(maps))
+
+    def _measured(self, maps: Float[Array, "sample height width channel"]) -> list[Float[Array, "sample _"]]:
+        """Return what is measured of feature maps; see `Convolutional`."""
+        if self.shape.channels == "mean":
+            return [maps.mean(axis=(1, 2))]
+        if self.shape.channels == "each":
+            return [_flat(maps[..., channel]) for channel in range(maps.shape[3])]
+        return [_flat(maps)]
+
+
+def _flat(maps: Float[Array, "sample *place"]) -> Float[Array, "sample _"]:
+    return maps.reshape(len(maps), math.prod(maps.shape[1:]))  # not −1, which no samples leave undecided
+
+
+def pooled(maps: Float[Array, "sample height width channel"]) -> Float[Array, "sample half_height half_width channel"]:
+    """The largest of each 2 × 2 places; an odd last row or column is left out."""
+    n, height, width, channels = maps.shape
+    even = maps[:, : height - height % 2, : width - width % 2]
+    return even.reshape(n, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
+
+
 def network(shape: Shape, activation: str) -> Network:
     """Return what computes networks of a shape."""
+    if isinstance(shape, Convolutional):
+        return Conv(activation, shape)
     return Wide(activation) if shape.apart else Together(activation)

@@ -60,13 +60,33 @@ class DataConfig(Section):
         return {key: value for key, value in given.items() if value is not None}
 
 
-class ModelConfig(Section):
-    """A fully connected network: hidden units, activation, how kernels are drawn (biases are 0)."""
+CONV_KEYS = ("filters", "kernel", "channels")
+"""The keys of convolutional networks alone."""
 
+
+class ModelConfig(Section):
+    """A network: hidden units, activation, how kernels are drawn (biases are 0).
+
+    With ``kind = "conv"`` the hidden layers come after convolutions: ``filters`` is the number of channels of each (8
+    and 16), ``kernel`` their height and width (3), ``channels`` what is measured of the feature maps: "flatten" all
+    numbers, "mean" each channel's mean over the places, "each" every channel as a layer of its own.
+    """
+
+    kind: Literal["mlp", "conv"] = "mlp"
+    filters: Annotated[tuple[Positive, ...], Field(min_length=1)] | None = None
+    kernel: Positive | None = None
+    channels: Literal["flatten", "mean", "each"] | None = None
     hidden: Annotated[tuple[Positive, ...], Field(min_length=1)] = (10, 7, 5, 4, 3)
     activation: Activation = "tanh"
     init: Initialisation = "fan-in"
     output_init: Initialisation | None = None
+
+    @model_validator(mode="after")
+    def _keys_of_kind(self) -> "ModelConfig":
+        for key in CONV_KEYS:
+            if self.kind != "conv" and getattr(self, key) is not None:
+                raise ValueError(f"'{key}' belongs to kind 'conv'; this network has kind '{self.kind}'")
+        return self
 
     @property
     def initialisations(self) -> tuple[str, str]:
@@ -318,39 +338,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # also what is not UTF-8
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
-
-
-def parse_assignment(text: str) -> tuple[str, Any]:
-    """Read ``a.b=c`` of ``--set``: c as a TOML value, or as a string where it is none.
-
-    Raises:
-        ConfigError: when there is no ``=`` or no key.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {text}: expected KEY=VALUE, for example train.learning_rate=0.001")
-    return key.strip(), _parse_value(value)
-
-
-def parse_sweep(text: str) -> tuple[str, list[Any]]:
-    """Read ``a.b=c,d`` of ``--sweep``: the values as a TOML list, or what stands between commas.
-
-    Raises:
-        ConfigError: when there is no ``=`` or no key.
-    """
-    key, equals, values = text.partition("=")
-    if not equals or not key.strip() or not values.strip():
-        raise ConfigError(f"--sweep {text}: expected KEY=VALUE,VALUE, for example model.activation=tanh,relu")
-    listed = _parse_value(values)
-    return key.strip(), listed if isinstance(listed, list) else [_parse_value(one) for one in values.split(",")]
-
-
-def _parse_value(text: str) -> Any:
-    try:
-        read = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
-        read = {}
-    return read["value"] if list(read) == ["value"] else text.strip()
 
 
 def override(tree: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

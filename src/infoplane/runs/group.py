@@ -149,14 +149,14 @@ class GroupRun:
             return self.nets.start(self._initial_weights()), FRESH
         config = self.plan.config
         members = list(config.groups[self.group])
-        template = mlp.init_weights(self.plan.shape.sizes, *config.model.initialisations, config.seed, members)
+        template = mlp.draw_weights(self.plan.shape.kernels, *config.model.initialisations, config.seed, members)
         return self.nets.restore(self.nets.start(template), task.state), task.begin
 
     def _initial_weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Draw the group's weights; with ``train.redraw_dead`` again for members that start dead."""
-        config, sizes = self.plan.config, self.plan.shape.sizes
+        config, shapes = self.plan.config, self.plan.shape.kernels
         members = list(config.groups[self.group])
-        weights = mlp.init_weights(sizes, *config.model.initialisations, config.seed, members)
+        weights = mlp.draw_weights(shapes, *config.model.initialisations, config.seed, members)
         if not config.train.redraw_dead:
             return weights
         for attempt in range(1, MAX_REDRAWS + 1):
@@ -165,7 +165,7 @@ class GroupRun:
             if len(dead) == 0:
                 break
             again = [members[index] for index in dead]
-            redrawn = mlp.init_weights(sizes, *config.model.initialisations, config.seed, again, attempt)
+            redrawn = mlp.draw_weights(shapes, *config.model.initialisations, config.seed, again, attempt)
             for (kernel, _), (new_kernel, _) in zip(weights, redrawn, strict=True):
                 kernel[dead] = new_kernel
         return weights

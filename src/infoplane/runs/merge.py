@@ -79,7 +79,7 @@ def _merge_plan(plan: Plan, store: Store, pieces: Sequence[tuple[Piece, int]]) -
             for part, key, name in _spreads(plan):
                 arrays[part + name][np.ix_(np.array(members), at)] = rows[f"{part}spread_{key}"]
         diverged[members] |= ~np.isfinite(rows["curve_train_loss"]).all(axis=0)
-        _place_curves(arrays, rows, members, slice(piece.first, piece.last + 1))
+        _place_curves(plan, arrays, rows, members, slice(piece.first, piece.last + 1))
     ds = _assemble(plan, arrays, epochs).isel(epoch=measured)
     ds = ds.assign_coords(quantity=("estimator", [e.quantity for e in plan.estimators.values()]))
     ds["order_violation"] = results.order_violation(ds["information"])
@@ -120,12 +120,14 @@ def _spreads(plan: Plan) -> list[tuple[str, str, str]]:
     return once + [(part, "distinct_rows", "distinct_rows") for part in plan.parts if part]
 
 
-def _place_curves(arrays: dict[str, np.ndarray], rows: dict[str, np.ndarray], members: list[int], steps: slice) -> None:
+def _place_curves(
+    plan: Plan, arrays: dict[str, np.ndarray], rows: dict[str, np.ndarray], members: list[int], steps: slice
+) -> None:
     for split_index, split in enumerate(results.SPLITS):
         for curve in ("loss", "accuracy"):
             arrays[curve][split_index, members, steps] = rows[f"curve_{split}_{curve}"].T
     for curve in _BY_LAYER:
-        arrays[curve][members, steps] = rows[f"curve_{curve}"].swapaxes(0, 1)
+        arrays[curve][members, steps] = rows[f"curve_{curve}"][..., plan.shape.kernel_of].swapaxes(0, 1)
 
 
 def _assemble(plan: Plan, arrays: dict[str, np.ndarray], epochs: Epochs) -> "xr.Dataset":

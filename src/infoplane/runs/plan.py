@@ -14,7 +14,7 @@ from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.estimators import LayerEstimator, list_estimators
 from infoplane.estimators.binning import Binning
 from infoplane.nets import histogram
-from infoplane.nets.shapes import WIDE, Shape
+from infoplane.nets.shapes import WIDE, Convolutional, Dense, Shape, n_weights
 from infoplane.runs.config import MAX_RECORD_BYTES, Config
 from infoplane.schedules import AnySchedule, DeltaApprox, DeltaExact, Epochs
 
@@ -170,13 +170,31 @@ class Plan:
 
     @cached_property
     def shape(self) -> Shape:
-        """The networks' architecture."""
-        return Shape([self.dataset.n_features, *self.config.model.hidden, self.dataset.n_classes])
+        """The networks' architecture.
+
+        Raises:
+            ConfigError: for convolutions of what are no images, or of too small ones.
+        """
+        model, dataset = self.config.model, self.dataset
+        if model.kind == "mlp":
+            return Dense([dataset.n_features, *model.hidden, dataset.n_classes])
+        if dataset.shape is None or len(dataset.shape) != 2:
+            raise ConfigError(
+                f"model.kind is 'conv', but the inputs of '{dataset.name}' are no images; use data of images"
+            )
+        settings = {"filters": model.filters or (8, 16), "kernel": model.kernel or 3}
+        measured = model.channels or "flatten"
+        try:
+            return Convolutional(
+                dataset.shape, **settings, hidden=model.hidden, n_classes=dataset.n_classes, channels=measured
+            )
+        except InputError as error:
+            raise ConfigError(f"model: {error}") from None
 
     @property
     def n_weights(self) -> int:
         """Number of weights and biases of one member."""
-        return self.shape.n_weights
+        return n_weights(self.shape)
 
     @property
     def epoch_bytes(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from infoplane.runs.config import CONV_KEYS
 from infoplane.runs.plan import Plan
 
 FLUSH_SECONDS = 10.0
@@ -172,6 +173,9 @@ def task_id(plan: Plan, group: int, first: int) -> str:
         del decides["measure"]["histograms"]  # as before there were any, so that older pieces keep their names
     if plan.config.measure.rows is None:
         del decides["measure"]["rows"]
+    if plan.config.model.kind == "mlp":
+        for key in ("kind", *CONV_KEYS):
+            del decides["model"][key]
     decides |= {"kept": kept_members(plan, group), "group": list(plan.config.groups[group]), "first": first}
     text = json.dumps(decides | {"data": plan.data_sha256}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
