@@ -37,6 +37,12 @@ def result(computation, settings):
     return pieces, ds
 
 
+@pytest.fixture
+def few_levels_keys():
+    """The keys of the small run of ``quantised``."""
+    return FEW_LEVELS
+
+
 @pytest.fixture(scope="session")
 def few_levels():
     """Settings, pieces and result of networks on 1 and 8 bits and in floats."""

@@ -78,7 +78,7 @@ def test_rounded_afterwards_the_float_network_is_trained(few_levels):
     afterwards = settings.model_copy(update={"quantize": changed})
     rounded, floats = (compute(afterwards, number) for number in (1, 2))  # tanh on 8 bits, and in floats
     assert settings.networks[1]["model.bits"] == "8"
-    assert np.abs(rounded["accuracy_at_epoch"] - floats["accuracy_at_epoch"]).max() < 0.02
+    assert np.abs(rounded["accuracy_at_epoch"] - floats["accuracy_at_epoch"]).max() < 0.05
     trained_on_levels = few_levels[1][1]
     assert np.array_equal(floats["information"], few_levels[1][2]["information"], equal_nan=True)
     assert not np.array_equal(rounded["information"], trained_on_levels["information"], equal_nan=True)
