@@ -9,7 +9,6 @@ import infoplane as ip
 from infoplane.experiments.networks import quantised
 from infoplane.runs.status import status_lines
 
-
 SMALL = {"bits": [8], "train.epochs": 2, "members": 3, "estimators": ["exact"]}
 
 pytestmark = pytest.mark.slow
