@@ -120,4 +120,4 @@ class Passes:
             updates, optimiser = self.optimiser.update(gradient, state.optimiser, state.weights)  # pyright: ignore[reportArgumentType]
             return State(optax.apply_updates(state.weights, updates), optimiser), None  # pyright: ignore[reportArgumentType]
 
-        return jax.lax.scan(step, state, (by_step, self._mask, jnp.arange(n_steps)), unroll=min(2, n_steps))[0]
+        return jax.lax.scan(step, state, (by_step, self._mask, jnp.arange(n_steps)))[0]

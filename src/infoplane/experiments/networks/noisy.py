@@ -39,9 +39,9 @@ class MeasureSettings(Section):
     at random, the densities of a layer behind others are compared.
     """
 
-    points: Annotated[int, Field(ge=2, le=10**5)] = 8
-    passes: Annotated[int, Field(ge=2, le=10_000)] = 16
-    queries: Annotated[int, Field(ge=2)] = 200
+    points: Annotated[int, Field(ge=2, le=10**5)] = 7
+    passes: Annotated[int, Field(ge=2, le=10_000)] = 12
+    queries: Annotated[int, Field(ge=2)] = 150
 
 
 class NoisySettings(NetworkSettings):
