@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from infoplane.nets import mlp
+from infoplane.nets.network import Together
 from infoplane.nets.passes import Passes
 from infoplane.nets.train import Group, Trainer, make_optimiser
 
@@ -31,7 +32,7 @@ def equal(one, other, **tolerance):
 def test_the_plain_pass_trains_as_the_engine_does():
     one = passes()
     mine, _ = one.train(start(one), [0, 3], 0, 7)
-    trainer = Trainer(X, Y, ROWS, np.arange(30, 40), activation="tanh", optimiser=make_optimiser("adam", 0.01),
+    trainer = Trainer(X, Y, ROWS, np.arange(30, 40), network=Together("tanh"), optimiser=make_optimiser("adam", 0.01),
                       batch_size=8, seed=5)  # fmt: skip
     group = Group(trainer, [0, 3], jax.local_devices()[0])
     theirs = group.start(mlp.init_weights(SIZES, "keras", "keras", 5, [0, 3]))

@@ -85,6 +85,7 @@ def test_networks_side_by_side_carry_their_noise(under_noise):
     assert results.config_of(part)["model"]["beta"] == 0.5
 
 
+@pytest.mark.slow
 def test_the_run_draws_its_figures_and_saves_what_it_loads(under_noise, tmp_path):
     ds = under_noise[2]
     assert plots.suited(ds, ("noise", "strengths", "levels")) == ["noise", "strengths"]

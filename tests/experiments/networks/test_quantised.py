@@ -134,6 +134,7 @@ def test_networks_side_by_side_are_results_of_their_own(few_levels):
     assert "quantize" not in json.loads(split(ds)[2][1].attrs["config"])  # of floats nothing is quantised
 
 
+@pytest.mark.slow
 def test_the_run_draws_its_figures_and_saves_what_it_loads(few_levels, tmp_path):
     ds = few_levels[2]
     assert plots.suited(ds, ("levels", "precisions", "noise")) == ["levels", "precisions"]
