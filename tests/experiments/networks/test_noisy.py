@@ -98,9 +98,9 @@ def test_the_run_draws_its_figures_and_saves_what_it_loads(under_noise, tmp_path
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"betas": [0.0]}, "betas[0]: input should be greater than 0"),
-        ({"betas": [0.1, -0.1]}, "betas[1]: input should be greater than 0"),
-        ({"betas": [float("inf")]}, "betas[0]"),
+        ({"betas": [0.0]}, "betas.0: input should be greater than 0"),
+        ({"betas": [0.1, -0.1]}, "betas.1: input should be greater than 0"),
+        ({"betas": [float("inf")]}, "betas.0"),
         ({"betas": []}, "betas"),
         ({"betas": [0.1, 0.1]}, "model.beta names one of 0.1, 0.1 twice"),
         ({"measure.passes": 1}, "measure.passes: input should be greater than or equal to 2"),
