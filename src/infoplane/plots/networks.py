@@ -189,7 +189,7 @@ def _ends(ds: "xr.Dataset", dim: str, label: str) -> "Figure":
         ax.set_xlim(-0.3, len(x) - 0.7)
     style.legend(grid[2, 0])
     style.layer_legend(figure, ds["layer"].values)
-    told = [_caption(ds), "solid: last epoch, 95 % interval  ·  dotted: epoch 0", *_dead(ds, dim)]
+    told = [_caption(ds.isel(estimator=[0])), "solid: last epoch, 95 % interval  ·  dotted: epoch 0", *_dead(ds, dim)]
     style.write_caption(figure, told)
     return figure
 
