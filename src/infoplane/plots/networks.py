@@ -1,6 +1,5 @@
 """Quantised and noisy networks side by side: information along training, and where training ends."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,7 +54,7 @@ def levels(ds: "xr.Dataset") -> "Figure":
         InputError: for another result.
     """
     _need(has_levels(ds), "levels", "quantised networks side by side, which quantised holds")
-    figure, grid = _grid(ds, ds[ACTIVATION].values, ds[BITS].values, 1.9)
+    figure, grid = _grid(ds.sizes[ACTIVATION], ds.sizes[BITS], 1.9)
     for row, activation in enumerate(ds[ACTIVATION].values):
         for column, bits in enumerate(ds[BITS].values):
             ax, own = (
@@ -100,7 +99,7 @@ def noise(ds: "xr.Dataset") -> "Figure":
     """
     _need(has_noise(ds), "noise", "networks with noise side by side, which noisy holds")
     rows = [(activation, variable) for activation in ds[ACTIVATION].values for variable in QUANTITIES]
-    figure, grid = _grid(ds, rows, ds[BETA].values, 1.6)
+    figure, grid = _grid(len(rows), ds.sizes[BETA], 1.6)
     for row, (activation, variable) in enumerate(rows):
         for column, beta in enumerate(ds[BETA].values):
             ax, own = grid[row, column], ds["information"].sel({ACTIVATION: activation, BETA: beta}).isel(estimator=0)
@@ -133,11 +132,9 @@ def _need(there: bool, figure: str, what: str) -> None:
         raise InputError(f"{figure} needs {what}")
 
 
-def _grid(
-    ds: "xr.Dataset", rows: Sequence[Any], columns: Sequence[Any], height: float
-) -> "tuple[Figure, Shaped[np.ndarray, 'row column']]":
-    figure = style.new_figure(style.DOUBLE if len(columns) > 1 else style.SINGLE, height * len(rows) + 0.7)
-    return figure, figure.subplots(len(rows), len(columns), squeeze=False, sharey="row")
+def _grid(rows: int, columns: int, height: float) -> "tuple[Figure, Shaped[np.ndarray, 'row column']]":
+    figure = style.new_figure(style.DOUBLE if columns > 1 else style.SINGLE, height * rows + 0.7)
+    return figure, figure.subplots(rows, columns, squeeze=False, sharey="row")
 
 
 def _precision(bits: Any) -> str:
@@ -172,7 +169,7 @@ def _draw_kind(ax: "Axes", own: "xr.DataArray", name: str) -> None:
 def _ends(ds: "xr.Dataset", dim: str, label: str) -> "Figure":
     """Draw where training begins and ends, and the accuracies, against what the networks differ in."""
     activations = ds[ACTIVATION].values
-    figure, grid = _grid(ds, range(3), activations, 1.7)
+    figure, grid = _grid(3, len(activations), 1.7)
     x = np.arange(ds.sizes[dim])
     for column, activation in enumerate(activations):
         own = ds.sel({ACTIVATION: activation}).isel(estimator=0)
