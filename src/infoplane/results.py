@@ -64,6 +64,7 @@ DESCRIPTIONS = {
     "gradient_mean": ("1", "norm of the mean over an epoch's mini-batches of the gradient of the layer's kernel"),
     "gradient_std": ("1", "root of the trace of the covariance of that gradient over the epoch's mini-batches"),
     "accuracy_at_end": ("1", "share of the measured inputs given their class by the last sample of the weights"),
+    "accuracy_at_epoch": ("1", "share of the inputs trained on, and of those held out, given their class"),
     "single_update": ("bits", "information of the network after the last update alone, its weights known"),
     "by_length": ("bits", "information of windows of other lengths up to the last end"),
     "by_samples": ("bits", "information of the last window from parts of its samples of the weights, by their number"),

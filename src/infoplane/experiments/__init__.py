@@ -11,6 +11,8 @@ from infoplane.experiments.as_if_random import AS_IF_RANDOM
 from infoplane.experiments.base import Experiment, draw_figures
 from infoplane.experiments.images import IMAGES
 from infoplane.experiments.invertibility import INVERTIBILITY
+from infoplane.experiments.noisy import NOISY
+from infoplane.experiments.quantised import QUANTISED
 from infoplane.experiments.robustness import ROBUSTNESS
 from infoplane.experiments.saxe_activations import SAXE_ACTIVATIONS
 from infoplane.experiments.saxe_batch import SAXE_BATCH
@@ -56,6 +58,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         SAXE_MNIST,
         IMAGES,
         AS_IF_RANDOM,
+        QUANTISED,
+        NOISY,
     )
 }
 

@@ -1,6 +1,7 @@
 """Networks with Gaussian noise on every hidden activation, in training and in measurement alike."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -30,10 +31,11 @@ def check_beta(beta: Any) -> float:
     return float(beta)
 
 
-def noise_keys(seed: int, members: Sequence[int], epoch: Any, step: Any) -> Keys:
+def noise_keys(seed: int, members: Any, epoch: Any, step: Any) -> Keys:
     """Return a key for each member that follows from (seed, member, epoch, step) alone.
 
-    No chain is carried along: any step of any member can be repeated by itself. ``epoch`` and ``step`` may be traced.
+    No chain is carried along: any step of any member can be repeated by itself. ``members``, ``epoch`` and ``step`` may
+    be traced.
     """
 
     def one(member: Any) -> Any:
@@ -97,11 +99,19 @@ def centres(
     check_beta(beta)
     if draws < 1:
         raise InputError(f"draws is {draws}; expected at least 1 pass of every input")
-    program = jax.jit(lambda keys: [mean for mean, _ in _pass(weights, activation, x, beta, keys)[0]])
-    passes = [program(noise_keys(seed, members, epoch, MEASURED + draw)) for draw in range(draws)]
+    passes = [
+        _means(weights, x, beta, noise_keys(seed, members, epoch, MEASURED + draw), activation=activation)
+        for draw in range(draws)
+    ]
     return [
         np.stack([np.asarray(one[layer]).swapaxes(1, 2) for one in passes], axis=1) for layer in range(len(weights) - 1)
     ]
+
+
+@partial(jax.jit, static_argnames="activation")
+def _means(weights: Any, x: Array, beta: Any, keys: Keys, *, activation: str) -> list[Array]:
+    """Activations of each hidden layer before its own noise, by a program that is compiled once."""
+    return [mean for mean, _ in _pass(weights, activation, x, beta, keys)[0]]
 
 
 def _pass(

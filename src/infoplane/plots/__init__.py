@@ -16,6 +16,7 @@ from infoplane.plots.errors import errors, has_errors
 from infoplane.plots.gradients import gradients
 from infoplane.plots.histograms import has_histograms, histograms
 from infoplane.plots.minimal import has_weights, minimal
+from infoplane.plots.networks import has_levels, has_noise, levels, noise, precisions, strengths
 from infoplane.plots.oracle import has_oracle, oracle
 from infoplane.plots.plane import plane
 from infoplane.plots.planes import planes
@@ -42,15 +43,19 @@ __all__ = [
     "histograms",
     "information",
     "lengths",
+    "levels",
     "minimal",
+    "noise",
     "oracle",
     "plane",
     "planes",
+    "precisions",
     "ranks",
     "relevance",
     "rows",
     "save",
     "snapshots",
+    "strengths",
     "suited",
     "training",
     "variants",
@@ -78,10 +83,16 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "windows": windows,
     "lengths": lengths,
     "clouds": clouds,
+    "levels": levels,
+    "precisions": precisions,
+    "noise": noise,
+    "strengths": strengths,
 }
 """Every figure by its name; each takes a result."""
 
-OF_SWEEPS = ("gradients", "compression", "variants", "windows", "lengths", "clouds")
+OF_SWEEPS = (
+    "gradients", "compression", "variants", "windows", "lengths", "clouds", "levels", "precisions", "noise", "strengths"
+)  # fmt: skip
 """Figures that take a whole sweep; the others take one of its combinations."""
 
 NEEDS = {
@@ -102,6 +113,10 @@ NEEDS = {
     "windows": "windows",
     "lengths": "windows",
     "clouds": "windows",
+    "levels": "levels",
+    "precisions": "levels",
+    "noise": "noise",
+    "strengths": "noise",
 }
 """What a figure cannot be drawn without."""
 
@@ -128,6 +143,8 @@ def suited(ds: "xr.Dataset", names: Iterable[str]) -> list[str]:
         "relevance": has_relevance(ds),
         "oracle": has_oracle(ds),
         "windows": has_windows(ds),
+        "levels": has_levels(ds),
+        "noise": has_noise(ds),
         "ranks": "rank" in ds and bool(ds["rank"].notnull().any()),
     }
     return [name for name in names if has.get(NEEDS.get(name, ""), True)]

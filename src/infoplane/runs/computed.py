@@ -1,8 +1,8 @@
-"""Runs that are computed member by member by a function of their own, such as a formula, not by the engine.
+"""Runs that are computed piece by piece by a function of their own, such as a formula, not by the engine.
 
 Their folder keeps the contract of every run: ``run.json`` before anything is computed, a lock, a piece for each member
-with its checksum in the log, ``results.nc``. A run that is stopped goes on with the members it lacks, to the same bits,
-since a member's numbers depend on the settings and its number alone.
+(or for members that are computed together) with its checksum in the log, ``results.nc``. A run that is stopped goes on
+with the pieces it lacks, to the same bits, since their numbers depend on the settings and their number alone.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -34,10 +34,10 @@ KIND = "computed"
 """What run.json says of such a folder."""
 
 GRACE = 3.0
-"""Seconds that a member has to end after a request to stop, before it is dropped."""
+"""Seconds that a member, or other piece, has to end after a request to stop, before it is dropped."""
 
 Pieces = Mapping[int, Mapping[str, np.ndarray]]
-"""The arrays of each member that is there."""
+"""The arrays of each member, or other piece, that is there."""
 
 
 class Settings(Section):
@@ -46,6 +46,13 @@ class Settings(Section):
     name: str
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     members: Annotated[int, Field(ge=1, le=10_000)] = 20
+    unit: ClassVar[str] = "members"
+    """What a piece is called: a member, unless several are computed together."""
+
+    @property
+    def pieces(self) -> int:
+        """Number of pieces that are computed one by one and kept as files of their own."""
+        return self.members
 
     def tree(self) -> dict[str, Any]:
         """Return the settings as nested keys."""
@@ -63,8 +70,8 @@ class Computation:
     Attributes:
         name: of the experiment.
         settings: its keys.
-        member: returns the arrays of one member; depends on its arguments alone.
-        assemble: puts the members that are there into a data set; what others lack is NaN.
+        member: returns the arrays of one member, or other piece; depends on its arguments alone.
+        assemble: puts the pieces that are there into a data set; what others lack is NaN.
     """
 
     name: str
@@ -103,7 +110,7 @@ def settings_in(folder: Path) -> dict[str, Any]:
 
 
 def run(computation: Computation, settings: Settings, folder: Path, on_event: OnEvent | None = None) -> "xr.Dataset":
-    """Compute every member in a new folder and return the result.
+    """Compute every piece in a new folder and return the result.
 
     Raises:
         StoreError: when the folder cannot be used.
@@ -140,25 +147,25 @@ def resume(
 
 
 def _work(computation: Computation, settings: Settings, store: Store, on_event: OnEvent | None) -> "xr.Dataset":
-    """Compute the members that are missing, then put all together."""
+    """Compute the pieces that are missing, then put all together."""
     there = {piece.group for piece in store.pieces()}
-    left = [member for member in range(settings.members) if member not in there]
+    left = [piece for piece in range(settings.pieces) if piece not in there]
     if not left and (done := ready(store, on_event)) is not None:
         return done
-    store.record("start", groups=settings.members, groups_left=len(left))
-    meter = Meter(len(there), settings.members, on_event, "members")
+    store.record("start", groups=settings.pieces, groups_left=len(left), unit=settings.unit)
+    meter = Meter(len(there), settings.pieces, on_event, settings.unit)
     with stop_on_signals() as stop:
-        for member in left:
+        for piece in left:
             if stop.is_set():
                 break
             arrays = None
             # one thread: the same bits on any number of cores; small matrices gain nothing from more
             with droppable(stop, GRACE), one_blas_thread:
-                arrays = computation.member(settings, member)
+                arrays = computation.member(settings, piece)
             if arrays is None:
                 break
-            archive.write(store.folder / "pieces" / _piece(member).file_name, arrays, store.record_file)
-            meter.settle(member, 1)
+            archive.write(store.folder / "pieces" / _piece(piece).file_name, arrays, store.record_file)
+            meter.settle(piece, 1)
         if stop.signal_number is not None:
             if store.pieces():
                 _finish(computation, settings, store)
@@ -168,13 +175,13 @@ def _work(computation: Computation, settings: Settings, store: Store, on_event: 
     return results.load(store.folder / RESULT)
 
 
-def _piece(member: int) -> Piece:
-    """A member's rows, which have no stretches of epochs."""
-    return Piece(member, 0, 0)
+def _piece(number: int) -> Piece:
+    """What is kept of a piece, which has no stretches of epochs."""
+    return Piece(number, 0, 0)
 
 
 def _finish(computation: Computation, settings: Settings, store: Store) -> str:
-    """Put the members on disk together into ``results.nc`` and return its SHA-256."""
+    """Put the pieces on disk together into ``results.nc`` and return its SHA-256."""
     pieces = {piece.group: store.read_piece(piece) for piece in store.pieces()}
     told = {
         "config": settings.canonical(),
@@ -196,12 +203,14 @@ def status_lines(folder: Path) -> list[str]:
     """
     store = Store.open(folder)
     about, done = store.about, len(store.pieces())
-    members = int(about["config"]["members"])
+    started = [event for event in store.events() if event.get("event") == "start"]
+    asked = started[-1] if started else {}
+    pieces, unit = int(asked.get("groups", about["config"]["members"])), asked.get("unit", Settings.unit)
     lines = [
         f"{folder}: {about['config']['name']}, computed, started {about.get('created', 'at an unknown time')}",
-        f"done: {done} of {members} members",
+        f"done: {done} of {pieces} {unit}",
     ]
-    if done == members and (folder / RESULT).is_file():
+    if done == pieces and (folder / RESULT).is_file():
         return [*lines, f"complete: {RESULT} is there"]
     go_on = f"infoplane resume {shlex.quote(str(folder))}"
     return [*lines, f"running: {owner}" if (owner := store.owner()) else f"left: continue with '{go_on}'"]

@@ -253,3 +253,63 @@ def as_if_random(network):
         return made.assign_attrs(sweep=json.dumps(entries), kind=COMPUTED)
 
     return lambda claim, place: clouds(**CLOUDS[claim][place])
+
+
+FORGETTING = [0.1, 0.9, 0.9, 0.6, 0.5, 0.4]
+LEVELS = {
+    "quantised-fitting-in-all-layers": ({}, {"i_ty": [0.5] * 6}),
+    "quantised-output-compresses": ({}, {"output": GROWING}),
+    "quantised-tanh-hidden-compresses": ({}, {"tanh": GROWING}),
+    "quantised-relu-hidden-stays": ({}, {"relu": RISE_AND_FALL}),
+    "quantised-8-bits-as-accurate": ({}, {"worse": 0.1}),
+    "quantised-bins-differ": ({}, {"missed": 0.0}),
+}
+NOISE = {
+    "noisy-tanh-compresses": ({}, {"tanh": GROWING}),
+    "noisy-relu-compresses": ({}, {"relu": GROWING}),
+    "noisy-compression-keeps-label": ({}, {"i_ty": FORGETTING}),
+    "noisy-more-noise-less-information": ({}, {"lost": -1.0}),
+}
+"""The same for claims on quantised and on noisy networks."""
+
+
+@pytest.fixture(scope="session")
+def side_by_side(network):
+    """Return a function that makes the result that confirms a claim on quantised or noisy networks (0), or denies it.
+
+    Networks stand side by side by activation and a second key, as the experiments put them.
+    """
+
+    def joined(dim, labels, make):
+        parts, entries = [], []
+        for activation, label in itertools.product(("tanh", "relu"), labels):
+            ds, accuracy = make(activation, label)
+            known = accuracy + spread(np.zeros((2, len(EPOCHS))), 1e-3)
+            ds["accuracy_at_epoch"] = ("member", "split", "epoch"), known
+            config = results.config_of(ds)
+            config["model"] |= {"activation": activation, dim.removeprefix("model."): label}
+            own = {"labels": {"model.activation": activation, dim: label}}
+            entries.append(own | {"attributes": {"config": json.dumps(config)}})
+            parts.append(ds)
+        pairs = [xr.concat(parts[at : at + 2], dim, data_vars="all", combine_attrs="override") for at in (0, 2)]
+        made = xr.concat(pairs, "model.activation", data_vars="all", combine_attrs="override")
+        made = made.assign_coords({"model.activation": ["tanh", "relu"], dim: list(labels)})
+        return made.assign_attrs(sweep=json.dumps(entries), kind=COMPUTED)
+
+    def levels(tanh=RISE_AND_FALL, relu=GROWING, i_ty=LEARNING, output=RISE_AND_FALL, worse=0.0, missed=1.0):
+        def make(activation, bits):
+            path = tanh if activation == "tanh" else relu
+            by = {"exact": path, "binning": np.subtract(path, missed)}
+            ds = network(path, i_ty, output=output, estimators=by, changes={"estimators": ["exact", "binning"]})
+            return ds, 0.95 - worse * (bits == "8")
+
+        return joined("model.bits", ("8", "float"), make)
+
+    def noise(tanh=RISE_AND_FALL, relu=RISE_AND_FALL, i_ty=LEARNING, lost=1.0):
+        def make(activation, beta):
+            path = np.subtract(tanh if activation == "tanh" else relu, lost * (beta == 0.1))
+            return network(path, i_ty, first=path, output=path, changes={"estimators": ["noisy"]}), 0.95
+
+        return joined("model.beta", (0.01, 0.1), make)
+
+    return lambda claim, place: levels(**LEVELS[claim][place]) if claim in LEVELS else noise(**NOISE[claim][place])

@@ -5,7 +5,7 @@ import pytest
 
 import infoplane as ip
 from infoplane import results
-from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED, clouds, exact, view
+from infoplane.experiments.claims import CLAIMS, CONFIRMED, DENIED, NOT_DECIDED, clouds, exact, networks, view
 from infoplane.experiments.claims.base import answer
 from infoplane.plots import FIGURES
 
@@ -182,6 +182,10 @@ WITH = {
         claim.id: tuple(lambda m, claim=claim, place=place: m.clouds(claim.id, place) for place in (0, 1))
         for claim in clouds.CLAIMS
     },
+    **{
+        claim.id: tuple(lambda m, claim=claim, place=place: m.networks(claim.id, place) for place in (0, 1))
+        for claim in networks.CLAIMS
+    },
 }
 """For each claim a result that confirms it and one that denies it."""
 
@@ -193,8 +197,9 @@ CLIPPED = {"clipped": True, "changes": {"model.activation": "relu"}}
 class Maker:
     """Makes results: of one network, or of several that differ in one key."""
 
-    def __init__(self, network, sweep, known, clouds, images):
-        self._network, self._sweep, self.exact, self.clouds, self.images = network, sweep, known, clouds, images
+    def __init__(self, network, sweep, known, clouds, images, networks):
+        self._network, self._sweep, self.exact = network, sweep, known
+        self.clouds, self.images, self.networks = clouds, images, networks
 
     def one(self, i_xt=FALL, i_ty=LEARN, by=None, **options):
         return self._network(i_xt, i_ty, estimators=by, **options)
@@ -208,9 +213,9 @@ class Maker:
 
 
 @pytest.fixture(scope="module")
-def made(network, sweep, known_exactly, as_if_random, on_images):
+def made(network, sweep, known_exactly, as_if_random, on_images, side_by_side):
     """Return a function that gives the result that confirms a claim (0) or denies it (1), to be changed at will."""
-    maker, known = Maker(network, sweep, known_exactly, as_if_random, on_images), {}
+    maker, known = Maker(network, sweep, known_exactly, as_if_random, on_images, side_by_side), {}
 
     def result(claim, place):
         if (claim, place) not in known:
@@ -423,3 +428,27 @@ def test_the_share_of_bias_of_what_is_not_lost_decides_nothing(made):
     ds = made("window-loss-is-no-bias", 0)
     ds["single_update"] = ds["information"] + 0.01
     assert set(said(ds, "window-loss-is-no-bias")) == {NOT_DECIDED}
+
+
+def test_networks_that_have_not_learnt_decide_nothing_of_fitting_and_compression(made):
+    for claim in ("quantised-fitting-in-all-layers", "quantised-output-compresses", "noisy-tanh-compresses"):
+        ds = made(claim, 0)
+        ds["accuracy_at_epoch"] = ds["accuracy_at_epoch"] - 0.35
+        found = verdicts(ds, claim)
+        assert {one.verdict for one in found} == {NOT_DECIDED}
+        assert "needs networks that learn" in found[0].reason
+
+
+def test_a_layer_that_begins_with_the_whole_label_cannot_fit(made):
+    found = {
+        one.case: one for one in verdicts(made("quantised-fitting-in-all-layers", 0), "quantised-fitting-in-all-layers")
+    }
+    first = found["model.activation=tanh, model.bits=8, hidden1"]
+    assert first.verdict == NOT_DECIDED
+    assert "the layer begins with 0.99" in first.reason
+
+
+def test_label_is_not_kept_while_noise_compresses_where_nothing_is_compressed(made):
+    ds = made("noisy-tanh-compresses", 1)
+    found = [one for one in verdicts(ds, "noisy-compression-keeps-label") if "tanh" in one.case]
+    assert {one.verdict for one in found} == {NOT_DECIDED}

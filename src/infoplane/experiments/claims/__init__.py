@@ -16,6 +16,7 @@ from infoplane.experiments.claims import (
     generalisation,
     gradients,
     images,
+    networks,
     phases,
     robustness,
     settings,
@@ -37,7 +38,19 @@ __all__ = ["CLAIMS", "CONFIRMED", "DENIED", "NOT_DECIDED", "Case", "Claim", "Sam
 
 CLAIMS: dict[str, Claim] = {
     claim.id: claim
-    for module in (phases, gradients, settings, bound, robustness, activations, generalisation, exact, clouds, images)
+    for module in (
+        phases,
+        gradients,
+        settings,
+        bound,
+        robustness,
+        activations,
+        generalisation,
+        exact,
+        clouds,
+        images,
+        networks,
+    )
     for claim in module.CLAIMS
 }
 """Every claim by its id."""
