@@ -7,7 +7,7 @@ import infoplane as ip
 from infoplane import experiments
 from infoplane.errors import ConfigError, StoreError
 from infoplane.experiments.base import Experiment
-from infoplane.experiments.suite import FOLDER, entries
+from infoplane.experiments.suite import FOLDER, entries, left_out
 
 SMALL = {
     "members": 2,
@@ -32,6 +32,15 @@ def three(monkeypatch):
 
 def run(made):
     return [entry.run() for entry in made if not entry.finished]
+
+
+def test_what_needs_data_is_left_out_and_told(tmp_path, monkeypatch):
+    table = {**experiments.EXPERIMENTS, "c": made_up("c", data={"name": "mnist"})}
+    monkeypatch.setattr(experiments, "EXPERIMENTS", table)
+    assert [entry.name for entry in entries(out=tmp_path)] == ["a", "a-varied", "b"]
+    assert left_out() == ["c"]
+    with pytest.raises(ConfigError, match="--only c: needs data; infoplane run c --data PATH"):
+        entries("c", tmp_path)
 
 
 def test_a_prefix_chooses_in_the_tables_order(tmp_path):

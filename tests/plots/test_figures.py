@@ -38,8 +38,8 @@ def beyond(ds):
 OF_EXACT = {"minimal", "errors", "relevance", "oracle"}
 """Figures of what is known exactly, which refuse what is measured; see test_exact.py."""
 
-OF_CLOUDS = {"windows", "lengths", "clouds"}
-"""Figures of layers whose weights are random; see test_windows.py."""
+OF_CLOUDS = {"windows", "lengths", "clouds", "levels", "precisions", "noise", "strengths"}
+"""Figures of networks whose weights are random, on levels or noisy; see test_windows.py and test_networks.py."""
 
 RESULTS = {
     "one member": lambda make: make(members=1),

@@ -10,6 +10,7 @@ from infoplane.errors import ConfigError, did_you_mean
 from infoplane.experiments.as_if_random import AS_IF_RANDOM
 from infoplane.experiments.base import Experiment, draw_figures
 from infoplane.experiments.images import IMAGES
+from infoplane.experiments.infonet_mnist import INFONET_MNIST
 from infoplane.experiments.invertibility import INVERTIBILITY
 from infoplane.experiments.noisy import NOISY
 from infoplane.experiments.quantised import QUANTISED
@@ -57,6 +58,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         SAXE_IRRELEVANT,
         SAXE_MNIST,
         IMAGES,
+        INFONET_MNIST,
         AS_IF_RANDOM,
         QUANTISED,
         NOISY,

@@ -107,10 +107,14 @@ def _hidden(activation: str, run: Run) -> list[Case]:
     cases = []
     for part in _quantised(run, (activation,)):
         lost = [view.compression(_bits(part, layer)) for layer in part.layers[:-1]]
-        most = lost[int(np.argmax([np.nan_to_num(np.nanmean(one), nan=-np.inf) if np.isfinite(one).any() else -np.inf
-                                   for one in lost]))]  # fmt: skip
+        most = max(lost, key=_mean)
         cases.append(Case(part.named("hidden layer that loses most"), (part.sample(most),), _unlearnt(part)))
     return cases
+
+
+def _mean(values: view.Values) -> float:
+    """Mean of the members that have a number; below all others where none has."""
+    return float(np.nanmean(values)) if np.isfinite(values).any() else -np.inf
 
 
 def _bits(part: Part, layer: str) -> view.Bits:

@@ -1,0 +1,31 @@
+"""The networks on MNIST of the code infonet, with its settings: what it stored stands in docs/experiments.md."""
+
+from infoplane.experiments.base import Experiment
+
+INFONET_MNIST = Experiment(
+    name="infonet-mnist",
+    title="infonet's tanh and relu networks on all 70 000 images of MNIST, with Gaussian noise; needs --data",
+    source="the public code infonet (Grabauskas 2019): 45 % of the images trained on, about 10 000 updates",
+    config={
+        "seed": 0,
+        "members": 2,
+        "data": {"name": "mnist"},
+        "model": {"hidden": [784, 1024, 20, 20, 20], "activation": "tanh", "init": "keras"},
+        "train": {
+            "optimizer": "adam",
+            "learning_rate": 1e-3,
+            "batch_size": 512,
+            "epochs": 162,
+            "fraction": 0.45,
+            "split": "shuffled",
+        },
+        "schedule": {"kind": "list", "epochs": [1]},
+        "estimators": [{"name": "kde", "variance": 0.05}],
+        "variants": [{"label": "tanh"}, {"label": "relu", "model.activation": "relu"}],
+    },
+    quick={"train": {"epochs": 2}, "measure": {"rows": 2000}},
+    paper={},
+    paper_note="the code's settings are known, its text is a dissertation",
+    figures=("compression", "variants", "information", "training"),
+    claims=("image-tanh-compresses", "image-relu-stays"),
+)
