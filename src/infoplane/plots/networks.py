@@ -28,6 +28,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 START: dict[str, Any] = {"linestyle": (0, (1, 1.2)), "linewidth": 0.9}
 MARKS: dict[str, Any] = {"marker": "o", "markersize": 2.6}
+LAST: dict[str, Any] = MARKS | {"linewidth": 1.1}
 """How the first and the last epoch are drawn."""
 
 
@@ -194,7 +195,7 @@ def _ends(ds: "xr.Dataset", dim: str, label: str) -> "Figure":
 def _draw_ends(ax: "Axes", x: np.ndarray, values: "xr.DataArray") -> None:
     for layer, colour in enumerate(style.layer_colours(values.sizes["layer"])):
         name = str(values["layer"].values[layer])
-        for at, look, gid in ((0, START, "start"), (-1, MARKS | {"linewidth": 1.1}, "end")):
+        for at, look, gid in ((0, START, "start"), (-1, LAST, "end")):
             mean, half = _mean_interval(values.isel(layer=layer, epoch=at).values)
             ax.errorbar(x, mean, half if at else None, color=colour, elinewidth=0.7, gid=f"{gid} {name}", **look)
 
