@@ -12,15 +12,9 @@ from scipy.stats import chisquare
 
 from infoplane import ConfigError
 from infoplane.nets import mlp
-from infoplane.nets.train import (
-    MAX_BLOCK,
-    PERMUTED_INDICES,
-    block_length,
-    cross_entropy,
-    epoch_batches,
-    make_optimiser,
-    spread,
-)
+from infoplane.nets.batches import MAX_BLOCK, PERMUTED_INDICES, block_length, epoch_batches
+from infoplane.nets.spread import spread
+from infoplane.nets.train import cross_entropy, make_optimiser
 
 SIZES, MEMBERS, BATCH, SEED = (5, 4, 3, 3), (0, 1), 8, 3
 N_SAMPLES, N_TRAIN = 37, 30  # four mini-batches an epoch, the last with six rows

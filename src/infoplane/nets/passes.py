@@ -13,8 +13,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from infoplane.nets.batches import block_length, epoch_batches
 from infoplane.nets.mlp import Weights
-from infoplane.nets.train import State, block_length, cross_entropy, epoch_batches
+from infoplane.nets.train import State, cross_entropy
 
 Outputs = Callable[[Weights, Float[Array, "member feature place"], Any, Any], Float[Array, "member label place"]]
 """(weights, a mini-batch of each member, what the pass takes, keys of the step) → outputs before the softmax."""

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -26,6 +26,13 @@ MAX_REDRAWS = 20
 
 Advanced = Callable[[int], None]
 """Told the net-epochs that a task has trained so far."""
+
+
+LARGE = 64 * 2**20
+"""Bytes of a layer's activations above which no other network is measured in this process at the same time."""
+
+_ONE_LARGE = threading.Lock()
+"""Held meanwhile: estimators use all cores by themselves, and two layers of 70 000 × 1024 would need 4 GiB."""
 
 
 class Seen(NamedTuple):
@@ -183,8 +190,14 @@ class GroupRun:
     def _measure(self, epoch: int, state: State, layers: Sequence[int]) -> list[Rows]:
         """Measure some layers of the kept members by every estimator."""
         # the activations of every layer, though some may do: another program could round differently
-        blocks = [[self._measure_layer(epoch, *seen[layer]) for layer in layers] for seen in self._observe(state)]
+        with self._turn():
+            blocks = [[self._measure_layer(epoch, *seen[layer]) for layer in layers] for seen in self._observe(state)]
         return [join_members(of_layer) for of_layer in zip(*blocks, strict=True)]
+
+    def _turn(self) -> contextlib.AbstractContextManager[Any]:
+        """Return what is held while this network is measured: large ones wait for each other."""
+        largest = 4 * len(self.plan.observed) * max(self.plan.shape.units)
+        return _ONE_LARGE if largest > LARGE else contextlib.nullcontext()
 
     def _observe(self, state: State) -> Iterator[list[Seen]]:
         """What is measured of every layer: of all kept members, or where they train apart of one after the other."""
