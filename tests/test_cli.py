@@ -388,7 +388,7 @@ def test_run_all_runs_those_that_are_meant_and_leaves_finished_ones_alone(tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (("all", "--members", "3"), "run all takes each experiment as it is: leave out --set, --sweep, --members"),
+        (("all", "--members", "3"), "run all takes each experiment as it is: leave out --data, --set"),
         (("all", "--set", "seed=3"), "run all takes each experiment as it is"),
         (("all", "--only", "zzz"), "--only zzz: no experiment's name begins so; known: szt"),
         (("szt", "--only", "szt"), "--only szt: belongs to 'infoplane run all'"),
