@@ -43,9 +43,10 @@ Colours = Float[np.ndarray, "layer 4"]
 def new_figure(width: float, height: float) -> "Figure":
     """Return an empty figure of a size in inches on a canvas of its own."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    from infoplane.plots.picture import Picture
+
+    figure = Picture(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
