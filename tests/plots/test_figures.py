@@ -99,7 +99,7 @@ def test_png_has_200_dots_per_inch(result, tmp_path):
     from matplotlib.image import imread
 
     png, _ = plots.save(FIGURES["plane"](result), tmp_path / "plane")
-    assert imread(png).shape[1] == 700
+    assert imread(png).shape[1] == pytest.approx(8 / 2.54 * 200, abs=1)  # one column, 8 cm
 
 
 def test_pdf_embeds_truetype_fonts(result, tmp_path):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from infoplane.errors import InputError
 from infoplane.plots import content, style
-from infoplane.plots.plane import draw_colour_bar, draw_plane
+from infoplane.plots.plane import draw_colour_bar, draw_plane, name_layers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -42,9 +42,9 @@ def planes(ds: "xr.Dataset", *, titles: Sequence[str] | None = None) -> "Figure"
         if index + COLUMNS >= len(names):  # nothing stands below
             ax.xaxis.set_tick_params(labelbottom=True)
             ax.set_xlabel("I(X;T) (bits)")
-        for text in ax.texts:
-            text.set_in_layout(False)
     if ds.sizes["epoch"] > 1:
         draw_colour_bar(figure, used, ds["epoch"].values, content.epoch_word(ds))
     figure.suptitle(content.caption(ds)[0], x=0.01, ha="left", fontsize=style.SMALL, color=style.GREY)
+    for ax, name in zip(used, names, strict=True):
+        name_layers(ax, content.measured(ds, name), content.select(ds, name)[1], small=True)
     return figure

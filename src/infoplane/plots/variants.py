@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from infoplane.plots import content, style
-from infoplane.plots.plane import draw_colour_bar, draw_plane
+from infoplane.plots.plane import draw_colour_bar, draw_plane, name_layers
 from infoplane.runs.combine import split
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ def variants(ds: "xr.Dataset", *, estimator: str | None = None) -> "Figure":
         if index + columns >= len(parts):  # nothing stands below
             ax.xaxis.set_tick_params(labelbottom=True)
             ax.set_xlabel("I(X;T) (bits)", fontsize=style.NORMAL, color=style.INK)
-        for text in ax.texts:
-            text.set_in_layout(False)
     last = max((part["epoch"].values for _, part in parts), key=lambda epochs: epochs[-1])
     if len(last) > 1:
         draw_colour_bar(figure, used, last)
     _, first = parts[0]
     style.write_caption(figure, content.caption(first, estimator=content.select(first, estimator)[0])[:2])
+    for ax, (_, part) in zip(used, parts, strict=True):
+        name, information = content.select(part, estimator)
+        name_layers(ax, content.measured(part, name), information, small=True)
     return figure
