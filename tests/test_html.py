@@ -133,7 +133,9 @@ class Display:
 def display(monkeypatch):
     """Pretend that this is a notebook's kernel."""
     shown = Display()
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=ZMQInteractiveShell))
+    monkeypatch.setitem(
+        sys.modules, "IPython", types.SimpleNamespace(get_ipython=ZMQInteractiveShell, version_info=(9, 0))
+    )
     monkeypatch.setitem(sys.modules, "IPython.display", shown)
     monkeypatch.setattr(notebook, "SECONDS", 0.0)
     return shown

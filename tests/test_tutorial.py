@@ -36,7 +36,7 @@ def test_the_tutorial_runs_and_shows_tables_pictures_and_progress(tmp_path):
     cells = code_cells(tmp_path / "executed.ipynb")
     shown = [kind for cell in cells for one in cell["outputs"] for kind in one.get("data", {})]
     assert shown.count("image/png") == 2
-    assert shown.count("text/html") >= 4  # a data set, the progress, a table of numbers, an estimate
+    assert shown.count("text/html") >= 5  # a data set, the progress, a table of numbers, a glance, an estimate
     assert "200 of" not in str(cells[2]["outputs"])  # the bar has reached its end: 2 networks, 400 net-epochs
     assert "400 of 400 net-epochs" in str(cells[2]["outputs"])
     assert (tmp_path / "plane.html").stat().st_size > 10_000

@@ -1,4 +1,4 @@
-"""Every figure looks as it did when somebody last looked at it, and its words can be read in a column of 8 cm.
+"""Every figure looks as it did when somebody last looked at it, and its words can be read at its width in print.
 
 After a wanted change draw the pictures again with ``REDRAW=1 pytest tests/plots/test_images.py``, and look at
 every one of them.
@@ -11,8 +11,7 @@ from pathlib import Path
 import matplotlib.text
 import numpy as np
 import pytest
-from matplotlib.testing.compare import calculate_rms
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from infoplane import results
 from infoplane.experiments import configure
@@ -20,15 +19,16 @@ from infoplane.experiments.exact import linear, minimal
 from infoplane.plots import FIGURES, style
 
 REFERENCE = Path(__file__).parent / "reference"
-DPI = 60
+DPI = 50
+BLUR = ImageFilter.GaussianBlur(1)
 TOLERANCE = 4.0
-"""Root mean square over pixels from 0 to 255: what another release of a font renderer changes; see the last tests."""
+"""Root mean square over pixels from 0 to 255: more than another way to render fonts changes; see the last tests."""
 
-COLUMN, SMALLEST = 8 / 2.54, 6.0
-"""The narrowest column of a journal in inches, and the smallest type in points that is read without effort."""
+SMALLEST = 6.0
+"""The smallest type in points that is read without effort, at the width at which a figure is printed."""
 
 EXACT = {"members": 2, "data.inputs": 8, "data.samples": 40, "model.hidden": [6], "train.epochs": 60}
-EXACT |= {"measure.points": 8, "measure.oracle_samples": 60, "measure.oracle_points": 3}
+EXACT |= {"measure.points": 8, "measure.oracle_samples": 100, "measure.oracle_points": 3}
 
 
 def whole(make):
@@ -67,6 +67,7 @@ def oracles():
 
 OF = {"minimal": "units", "errors": "students", "relevance": "students", "oracle": "oracles"}
 OF |= dict.fromkeys(("windows", "lengths", "clouds"), "side_by_side")
+OF |= dict.fromkeys(("levels", "precisions"), "few_levels") | dict.fromkeys(("noise", "strengths"), "under_noise")
 BESIDE = {
     "plane, baselines": lambda ds: FIGURES["plane"](ds, shuffled=untaught(ds), bound=True),
     "information, baselines": lambda ds: FIGURES["information"](ds, shuffled=untaught(ds)),
@@ -100,6 +101,17 @@ def pixels(figure):
     return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
+def apart(drawn, name):
+    """Root mean square over pixels of what differs from the picture that is kept, both a little blurred.
+
+    Blurred, since an edge that another renderer puts half a pixel beside says nothing, and a moved line does.
+    """
+    kept = Image.open(reference(name)).convert("RGB")
+    assert drawn.shape[1::-1] == kept.size
+    seen, expected = (np.asarray(one.filter(BLUR), float) for one in (Image.fromarray(drawn), kept))
+    return np.sqrt(((seen - expected) ** 2).mean())
+
+
 def reference(name):
     return REFERENCE / f"{name.replace(', ', '-')}.png"
 
@@ -109,20 +121,17 @@ def test_a_figure_looks_as_it_did_and_its_words_can_be_read(draw, name):
     figure = draw(name)
     drawn = pixels(figure)
     if os.environ.get("REDRAW"):
-        image = Image.fromarray(drawn).quantize(64, dither=Image.Dither.NONE)
-        image.save(reference(name), optimize=True)
-    expected = np.asarray(Image.open(reference(name)).convert("RGB"))
-    assert drawn.shape == expected.shape
-    assert calculate_rms(expected, drawn) < TOLERANCE
+        few = Image.fromarray(drawn).quantize(64, kmeans=3, dither=Image.Dither.NONE)
+        few.save(reference(name), optimize=True)
+    assert apart(drawn, name) < TOLERANCE
     assert smallest_type(figure) >= SMALLEST - 1e-6
 
 
 def smallest_type(figure):
-    """Size in points of the smallest words of a figure: of one column, shrunk to 8 cm; of a page, as it is."""
+    """Size in points of the smallest words of a figure, printed in a column of 8 cm or over a page of 17.8 cm."""
     words = [text for text in figure.findobj(matplotlib.text.Text) if text.get_text().strip() and text.get_visible()]
-    width = figure.get_figwidth()
-    shrunk = min(1.0, COLUMN / width) if width <= style.SINGLE else 1.0
-    return shrunk * min(text.get_fontsize() for text in words)
+    printed = 8 / 2.54 if figure.get_figwidth() <= style.SINGLE else 17.8 / 2.54
+    return min(1.0, printed / figure.get_figwidth()) * min(text.get_fontsize() for text in words)
 
 
 def test_reference_pictures_are_small_and_none_is_left_over():
@@ -136,8 +145,7 @@ def test_a_figure_of_other_numbers_does_not_pass(make_result, name):
     """One layer of three moved by an eighth of the axis."""
     ds = whole(make_result)
     ds["information"][:, :, :, 1] = ds["information"][:, :, :, 1] - np.array([1.0, 0.12])
-    expected = np.asarray(Image.open(reference(name)).convert("RGB"))
-    assert calculate_rms(expected, pixels(FIGURES[name](ds))) > TOLERANCE
+    assert apart(pixels(FIGURES[name](ds)), name) > TOLERANCE
 
 
 def test_words_that_are_too_small_do_not_pass(draw):

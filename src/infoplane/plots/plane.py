@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+Limits = tuple[float, float]
+
 BASELINE: dict[str, Any] = {"s": 17, "marker": "D", "color": "white", "edgecolors": style.GREY, "linewidths": 0.9}
 
 
@@ -82,7 +84,9 @@ def draw_plane(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, sma
     colours = _colours(epochs)
 
     style.dress(ax, "I(X;T) (bits)", "I(T;Y) (bits)")
-    _set_limits(ax, ds, values)
+    x_limits, y_limits = _limits(ds, values)
+    ax.set_xlim(x_limits)
+    ax.set_ylim(y_limits)
     style.draw_entropies(ax, ds.attrs["input_entropy"], ds.attrs["label_entropy"])
     if not small:
         _write_entropies(ax, ds)
@@ -92,6 +96,14 @@ def draw_plane(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, sma
     for layer, path in zip(ds["layer"].values, mean.swapaxes(0, 1), strict=True):
         _draw_path(ax, str(layer), path, epochs, colours)
     ax.plot(*node, gid="input", **style.NODE)
+
+
+def hold_all(axes: "Sequence[Axes]", drawn: "Sequence[tuple[xr.Dataset, xr.DataArray]]") -> None:
+    """Give planes side by side, which share their axes, limits that hold what is drawn in every one of them."""
+    limits = np.array([_limits(ds, information.sel(variable=["input", "label"]).values) for ds, information in drawn])
+    for ax in axes:
+        ax.set_xlim(limits[:, 0, 0].min(), limits[:, 0, 1].max())
+        ax.set_ylim(limits[:, 1, 0].min(), limits[:, 1, 1].max())
 
 
 def _input_node(ds: "xr.Dataset") -> Float[np.ndarray, " 2"]:
@@ -129,10 +141,10 @@ def _told(shuffled: "xr.Dataset | None", *, bound: bool) -> list[str]:
     return ["  ·  ".join(words)] if words else []
 
 
-def _set_limits(ax: "Axes", ds: "xr.Dataset", values: Float[np.ndarray, "member epoch layer 2"]) -> None:
-    """Show 0, both entropies and every member, with room for names above and to the right."""
-    ax.set_xlim(style.include((0.0, ds.attrs["input_entropy"]), values[..., 0], 0.02, 0.15))
-    ax.set_ylim(style.include((0.0, ds.attrs["label_entropy"]), values[..., 1], 0.06, 0.17))
+def _limits(ds: "xr.Dataset", values: Float[np.ndarray, "member epoch layer 2"]) -> tuple[Limits, Limits]:
+    """Return limits that show 0, both entropies and every member, with room for names above and to the right."""
+    across = style.include((0.0, ds.attrs["input_entropy"]), values[..., 0], 0.02, 0.15)
+    return across, style.include((0.0, ds.attrs["label_entropy"]), values[..., 1], 0.06, 0.17)
 
 
 def _write_entropies(ax: "Axes", ds: "xr.Dataset") -> None:

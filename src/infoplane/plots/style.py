@@ -134,8 +134,8 @@ def draw_entropies(ax: "Axes", h_x: float, h_y: float) -> None:
 
 def draw_rug(ax: "Axes", epochs: Int[np.ndarray, " epoch"]) -> None:
     """Mark epochs by short ticks inside the lower edge."""
-    thin = {"linewidth": 0.4, "color": GREY, "alpha": 0.6}
-    ax.vlines(epochs, 0, 0.02, transform=ax.get_xaxis_transform(), gid="measured", **thin)
+    thin = {"linewidth": 0.5, "color": GREY, "alpha": 0.8}
+    ax.vlines(epochs, 0, 0.025, transform=ax.get_xaxis_transform(), gid="measured", **thin)
 
 
 def layer_legend(figure: "Figure", layers: Iterable[str], *, node: dict[str, Any] | None = None) -> None:
