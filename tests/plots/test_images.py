@@ -22,8 +22,9 @@ REFERENCE = Path(__file__).parent / "reference"
 DPI = 50
 BLUR = ImageFilter.GaussianBlur(1)
 TOLERANCE = 4.0
-"""Root mean square over pixels from 0 to 255. The few colours of the kept pictures are up to 2; a layer of three moved by
-an eighth of the axis is 9 or more. Fonts drawn without hinting are 5 to 12: another renderer needs other pictures."""
+"""Root mean square over pixels from 0 to 255. The few colours of the kept pictures make up to 2; a layer of three that
+moves by an eighth of the axis makes 9 or more. Fonts without hinting make 5 to 12: another renderer needs other pictures.
+"""
 
 SMALLEST = 6.0
 """The smallest type in points that is read without effort, at the width at which a figure is printed."""
