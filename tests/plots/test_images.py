@@ -8,6 +8,7 @@ import json
 import os
 from pathlib import Path
 
+import matplotlib
 import matplotlib.text
 import numpy as np
 import pytest
@@ -25,6 +26,9 @@ TOLERANCE = 4.0
 """Root mean square over pixels from 0 to 255. The few colours of the kept pictures make up to 2; a layer of three that
 moves by an eighth of the axis makes 9 or more. Fonts without hinting make 5 to 12: another renderer needs other pictures.
 """
+
+DRAWN_BY = "3.11"
+"""The matplotlib that drew the pictures that are kept; another one renders fonts in another way."""
 
 SMALLEST = 6.0
 """The smallest type in points that is read without effort, at the width at which a figure is printed."""
@@ -108,6 +112,8 @@ def apart(drawn, name):
 
     Blurred, since an edge that another renderer puts half a pixel beside says nothing, and a moved line does.
     """
+    if not matplotlib.__version__.startswith(f"{DRAWN_BY}."):
+        pytest.skip(f"the pictures were drawn by matplotlib {DRAWN_BY}, and this is {matplotlib.__version__}")
     kept = Image.open(reference(name)).convert("RGB")
     assert drawn.shape[1::-1] == kept.size
     seen, expected = (np.asarray(one.filter(BLUR), float) for one in (Image.fromarray(drawn), kept))
@@ -125,8 +131,8 @@ def test_a_figure_looks_as_it_did_and_its_words_can_be_read(draw, name):
     if os.environ.get("REDRAW"):
         few = Image.fromarray(drawn).quantize(64, kmeans=3, dither=Image.Dither.NONE)
         few.save(reference(name), optimize=True)
-    assert apart(drawn, name) < TOLERANCE
     assert smallest_type(figure) >= SMALLEST - 1e-6
+    assert apart(drawn, name) < TOLERANCE
 
 
 def smallest_type(figure):
