@@ -24,7 +24,7 @@ DPI = 50
 BLUR = ImageFilter.GaussianBlur(1)
 TOLERANCE = 4.0
 """Root mean square over pixels from 0 to 255. The few colours of the kept pictures make up to 2; a layer of three that
-moves by an eighth of the axis makes 9 or more. Fonts without hinting make 5 to 12: another renderer needs other pictures.
+moves by an eighth of the axis makes 9 or more. Fonts without hinting make 5 to 12: another renderer needs others.
 """
 
 DRAWN_BY = "3.11"
