@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from infoplane.plots import plane as plot_plane
     from infoplane.record import Recorder, load
     from infoplane.record.checkpoints import measure_checkpoints
+    from infoplane.reports import report
     from infoplane.truth.bottleneck import ib_curve
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "mutual_information",
     "plane",
     "plot_plane",
+    "report",
     "resume",
     "run",
 ]
@@ -70,6 +72,7 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "measure_checkpoints": "infoplane.record.checkpoints",
     "plane": "infoplane.experiments.own",
     "plot_plane": "infoplane.plots:plane",
+    "report": "infoplane.reports",
     "resume": "infoplane.experiments",
     "run": "infoplane.experiments",
 }
