@@ -24,7 +24,7 @@ def _make(members=4, epochs=(0, 1, 2, 5, 10, 40), layers=("hidden1", "hidden2", 
     specs = changes.pop("specs", CONFIG["estimators"])
     names = [spec["name"] for spec in specs]
     shape = (len(names), members, len(epochs), len(layers), 2)
-    information = np.random.default_rng(len(title)).uniform(0, [[8.0, 1.0]], shape)
+    information = np.random.default_rng(0).uniform(0, [[8.0, 1.0]], shape)
     information = -np.sort(-information, axis=3)  # no layer has more than the one before it
     codes = np.full(shape, changes.pop("flags", 0), np.int32)
     steps = np.arange(epochs[-1] + 1)

@@ -77,11 +77,35 @@ def opened(browser, path, *, clock=False, **options):
         context.close()
 
 
-@pytest.fixture
-def page(browser, first):
-    """The page of the two networks."""
+RESET = """() => {
+    const set = (selector, key, value) => document.querySelectorAll(selector).forEach((one) => {
+        if (one[key] === value) return;
+        one[key] = value;
+        one.dispatchEvent(new Event("change"));
+    });
+    document.activeElement.blur();
+    set("#estimator", "value", "binning");
+    set("input[name=show][value=mean]", "checked", true);
+    set("input[name=scale][value=log]", "checked", true);
+    set("#untrained, #shuffled, #bound", "checked", false);
+    set("#layers input, #shown input", "checked", true);
+    document.querySelector("#numbers").open = false;
+}"""
+
+
+@pytest.fixture(scope="module")
+def shared(browser, first):
+    """The page of the two networks, opened once."""
     with opened(browser, first[1]) as page:
         yield page
+
+
+@pytest.fixture
+def page(shared):
+    """The same as it was when it was opened."""
+    shared.evaluate(RESET)
+    go_to(shared, 5)
+    return shared
 
 
 def dots(page, role="now", panel=0):

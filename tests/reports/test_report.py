@@ -150,7 +150,7 @@ def test_claims_configuration_command_and_citation_stand_in_the_page(make_result
 
 def test_results_of_one_name_are_told_apart(make_result, written):
     page = written(make_result(), make_result())
-    assert [panel["title"] for panel in page.about["panels"]] == ["toy", "toy (2)"]
+    assert [panel["title"] for panel in page.about["panels"]] == ["toy (1)", "toy (2)"]
 
 
 def test_the_same_networks_on_shuffled_labels_are_found_as_baseline(make_result, written):
@@ -217,7 +217,7 @@ def test_nothing_in_the_page_points_elsewhere(make_result, written):
 @pytest.mark.parametrize("name", HOSTILE, ids=["script", "image", "quotes", "markup", "direction", "long"])
 def test_hostile_names_are_text(make_result, written, name):
     plain = written(make_result(layers=("first", "second"), title="toy"))
-    page = written(make_result(layers=(name, "second"), title=name, data={"name": name}))
+    page = written(make_result(layers=(name, "second"), title=name, data={"name": name, "shuffle_labels": False}))
     assert page.tags == plain.tags
     assert [one[:2] for one in page.attributes] == [one[:2] for one in plain.attributes]
     assert page.about["panels"][0]["layers"][0] == name
@@ -242,9 +242,8 @@ def test_an_unfinished_run_is_refused_and_resume_named(tmp_path):
 
 def test_a_damaged_result_is_refused_and_nothing_written(make_result, tmp_path):
     results.save(make_result(), tmp_path / "results.nc")
-    content = bytearray((tmp_path / "results.nc").read_bytes())
-    content[len(content) // 2] ^= 1
-    (tmp_path / "results.nc").write_bytes(content)
+    content = (tmp_path / "results.nc").read_bytes()
+    (tmp_path / "results.nc").write_bytes(content[: len(content) // 2])
     with pytest.raises(StoreError, match=r"results\.nc"):
         report_folders([tmp_path])
     assert [path.name for path in tmp_path.iterdir()] == ["results.nc"]
