@@ -66,10 +66,9 @@ def report_folders(folders: Sequence[Path], to: Path | None = None) -> Path:
 
 def _named(ds: Any) -> list[tuple[str, Any]]:
     """Return results with their names; those of the same name are counted."""
-    if isinstance(ds, Mapping) and not hasattr(ds, "data_vars"):
+    pairs: list[tuple[str, Any]] = [("", one) for one in (ds if isinstance(ds, list | tuple) else [ds])]
+    if isinstance(ds, Mapping) and not hasattr(ds, "data_vars"):  # an xarray.Dataset is a mapping too
         pairs = [(str(name), one) for name, one in ds.items()]
-    else:
-        pairs = [("", one) for one in (ds if isinstance(ds, list | tuple) else [ds])]
     if not pairs:
         raise InputError("ds is empty; expected at least one result, as from ip.load(folder)")
     for _, one in pairs:

@@ -51,9 +51,9 @@ def _of_source(place: int, source: Source) -> list[Panel]:
         if not part.sizes["epoch"]:
             continue
         name = ": ".join([source.name, *filter(None, [", ".join(_label(key, value) for key, value in labels.items())])])
-        measured = results.parts(part)
-        found.append(Panel(place, name, results.part(part, measured[0]) if len(measured) > 1 else part))
-        if results.has_held_out(part) and measured[0] != "test":
+        first, *others = results.parts(part)
+        found.append(Panel(place, name, results.part(part, first) if others else part))
+        if results.has_held_out(part) and first != "test":
             found.append(Panel(place, f"{name}, held-out inputs", results.held_out(part)))
     return found
 
