@@ -77,10 +77,11 @@ function movingTraces(panel, of, state) {
   });
   if (state.each && of.each) layers.forEach((layer) => traces.push(eachTrace(panel, of, layer, at)));
   const names = namesOf(panel, layers, now, state.ranges);
+  const stands = standsOf(names, now, state);
   layers.forEach((layer, place) => {
     traces.push({
       meta: { role: "now", layer: panel.layers[layer] }, x: [now[place][0]], y: [now[place][1]],
-      mode: "markers+text", text: [names[place]], textposition: "top center",
+      mode: "markers+text", text: [plain(names[place])], textposition: stands[place],
       textfont: { size: 12, color: colours.ink }, cliponaxis: false,
       marker: { color: colourOf(layer), size: 11, line: { color: colours.paper, width: 1.5 } },
       hoverinfo: "text", hovertext: [hoverOf(panel, of, layer, at, state.member)],
@@ -97,7 +98,39 @@ function namesOf(panel, layers, now, ranges) {
     const first = now.findIndex((one, before) => before <= place && names[before].length + (before === place) && near(one, now[place]));
     names[first < 0 ? place : first].push(brief(panel.layers[layer], 20));
   });
-  return names.map((shared) => plain(brief(shared.join(", "), 44)));
+  return names.map((shared) => brief(inRow(shared), 44));
+}
+
+// "hidden1, hidden2, hidden3" is "hidden1–3".
+function inRow(names) {
+  const parts = names.map((name) => /^(.*?)([0-9]{1,4})$/.exec(name));
+  const follows = (part, place) => part && part[1] === parts[0][1] && Number(part[2]) === Number(parts[0][2]) + place;
+  return names.length > 1 && parts[0] && parts.every(follows) ? `${names[0]}–${parts[parts.length - 1][2]}` : names.join(", ");
+}
+
+const PLACES = ["top center", "top left", "top right", "bottom center", "bottom left", "bottom right"];
+
+// Where each name stands beside its point: the first place where it is whole and crosses no point and no other name.
+function standsOf(names, now, state) {
+  const [width, height] = state.size;
+  const pixels = (one) => one.map((value, v) => ((value - state.ranges[v][0]) / (state.ranges[v][1] - state.ranges[v][0])) * [width, height][v]);
+  const points = now.map(pixels);
+  const taken = points.map(([x, y]) => (Number.isFinite(x + y) ? [x - 6, x + 6, y - 6, y + 6] : [0, 0, 0, 0]));
+  const outside = ([left, right, low, high]) => Math.max(0, -left) + Math.max(0, right - width) + Math.max(0, -low) + Math.max(0, high - height);
+  const shared = (one, other) => Math.max(0, Math.min(one[1], other[1]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[2], other[2]));
+  return names.map((text, place) => {
+    const boxes = PLACES.map((where) => boxOf(where, points[place], 7.2 * [...text].length));
+    const costs = boxes.map((box) => 20 * outside(box) + taken.reduce((sum, one, at) => sum + (at === place ? 0 : shared(box, one)), 0));
+    const best = Math.max(costs.indexOf(Math.min(...costs)), 0); // none where a point has no value
+    if (text && Number.isFinite(costs[best])) taken.push(boxes[best]);
+    return PLACES[best];
+  });
+}
+
+function boxOf(where, [x, y], length) {
+  const left = where.endsWith("center") ? x - length / 2 : where.endsWith("left") ? x - 6 - length : x + 6;
+  const low = where.startsWith("top") ? y + 6 : y - 20;
+  return [left, left + length, low, low + 14];
 }
 
 function eachTrace(panel, of, layer, at) {
@@ -120,7 +153,7 @@ function standingTraces(panel, of, state) {
   });
   const [x, y] = nodeOf(panel);
   traces.push({
-    meta: { role: "input" }, x, y, mode: "markers+text", text: ["input"], textposition: "bottom right",
+    meta: { role: "input" }, x, y, mode: "markers+text", text: ["input"], textposition: "bottom right", cliponaxis: false,
     textfont: { size: 12, color: colours.grey }, marker: { symbol: "square", size: 9, color: colours.ink },
     hoverinfo: "text", hovertext: [`input<br>H(X) ${bits(panel.hx)} bits<br>I(X;Y) ${bits(panel.ixy)} bits`],
   });
@@ -166,7 +199,7 @@ function planeLayout(panel, ranges) {
   }
   if (panel.hy !== null) {
     shapes.push({ ...dashed, y0: panel.hy, y1: panel.hy, xref: "paper", x0: 0, x1: 1 });
-    annotations.push({ ...word, x: 1, xref: "paper", y: panel.hy, xanchor: "right", yanchor: "bottom", text: "H(Y)" });
+    annotations.push({ ...word, x: 0, xref: "paper", y: panel.hy, xanchor: "left", yanchor: "bottom", text: " H(Y)" });
   }
   const axes = [axisOf(colours, "I(X;T) (bits)", ranges[0]), axisOf(colours, "I(T;Y) (bits)", ranges[1])];
   return { ...layoutOf(colours), xaxis: axes[0], yaxis: axes[1], shapes, annotations };

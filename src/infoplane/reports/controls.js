@@ -38,6 +38,15 @@ function fillChoices() {
   byId("shown").hidden = panels.length < 2;
   byId("shuffled").closest("label").hidden = !panels.some((panel) => panel.shuffled !== null);
   byId("bound").closest("label").hidden = !panels.some((panel) => panel.bound);
+  if (!panels.some((panel) => panel.plane)) withoutPlane();
+}
+
+// What was measured has no I(T;Y): the words and choices of the plane are not for it.
+function withoutPlane() {
+  byId("plane-heading").textContent = "The curves";
+  document.querySelector("#plane .lead").textContent = "The information of each layer on the input, I(X;T). A click on a curve goes there.";
+  byId("untrained").closest("fieldset").hidden = true;
+  document.querySelector("input[name=scale][value=linear]").checked = true; // what is counted need not be training
 }
 
 function ticked(name, checked, onChange, ...before) {
@@ -127,10 +136,10 @@ function onKey(event) {
 // ---- panels
 
 // What state means for one panel: the place of the chosen network among its members.
-function stateFor(panel) {
-  const of = measuredBy(panel);
+function stateFor({ panel, of, plane }) {
   const member = state.number !== null && of.each ? panel.members.indexOf(state.number) : -1;
-  return { ...state, member: member < 0 ? null : member };
+  const size = plane ? [plane.clientWidth - 66, plane.clientHeight - 60] : [1, 1]; // without the margins
+  return { ...state, size, member: member < 0 ? null : member };
 }
 
 function rebuild() {
@@ -183,7 +192,7 @@ function redraw() {
   const ranges = rangesOf();
   state.ranges = ranges;
   for (const one of drawn) {
-    const own = stateFor(one.panel);
+    const own = stateFor(one);
     if (one.plane) {
       const standing = standingTraces(one.panel, one.of, own);
       const moving = [...shuffledTraces(one.panel, own), ...movingTraces(one.panel, one.of, own)];
@@ -204,10 +213,10 @@ function redraw() {
 function goTo(epoch) {
   state.epoch = epoch;
   for (const one of drawn) {
-    const own = stateFor(one.panel);
+    const own = stateFor(one);
     if (one.plane) {
       const moving = [...shuffledTraces(one.panel, own), ...movingTraces(one.panel, one.of, own)];
-      const changed = { x: moving.map((t) => t.x), y: moving.map((t) => t.y), hovertext: moving.map((t) => t.hovertext), text: moving.map((t) => t.text) };
+      const changed = { x: moving.map((t) => t.x), y: moving.map((t) => t.y), hovertext: moving.map((t) => t.hovertext), text: moving.map((t) => t.text), textposition: moving.map((t) => t.textposition) };
       Plotly.restyle(one.plane, changed, moving.map((_, place) => one.moving + place));
     }
     const { x0, x1 } = markerAt(one.of, own);
@@ -236,8 +245,8 @@ function fillTables() {
   if (byId("numbers").open) byId("tables").replaceChildren(...drawn.map(tableOf));
 }
 
-function tableOf({ panel, of }) {
-  const own = stateFor(panel);
+function tableOf(one) {
+  const [{ panel, of }, own] = [one, stateFor(one)];
   const at = placeOf(of.epochs, state.epoch);
   const table = make("table");
   table.append(make("caption", `${brief(panel.title, 80)}, ${panel.unit} ${of.epochs[at]}, ${own.member === null ? ofMembers(panel, of, 0, at) : `network ${panel.members[own.member]}`}, in bits`));

@@ -195,7 +195,8 @@ def _claim_rows(verdicts: "Sequence[Verdict]") -> list[list[Child]]:
         source = element("span", claim.source, class_="note")
         whole = element("td", claim.sentence, " ", source, rowspan=str(len(verdicts)))
         numbers = [element("td", text, class_="number") for text in (estimate, between)]
-        rows.append([*([whole] if place == 0 else []), case, *numbers, _verdict(said), reason])
+        about = element("td", case, class_="case")
+        rows.append([*([whole] if place == 0 else []), about, *numbers, _verdict(said), reason])
     return rows
 
 
