@@ -76,7 +76,7 @@ function movingTraces(panel, of, state) {
     traces.push({ meta: { role: "trail", layer: panel.layers[layer] }, x, y, mode: "lines", line, hoverinfo: "skip" });
   });
   if (state.each && of.each) layers.forEach((layer) => traces.push(eachTrace(panel, of, layer, at)));
-  const names = namesOf(panel, layers, now, state.ranges);
+  const names = namesOf(panel, layers, now, state);
   const stands = standsOf(names, now, state);
   layers.forEach((layer, place) => {
     traces.push({
@@ -90,9 +90,10 @@ function movingTraces(panel, of, state) {
   return traces;
 }
 
-// Layers that stand on each other share one name, beside the first of them.
-function namesOf(panel, layers, now, ranges) {
-  const near = (one, other) => [0, 1].every((v) => Math.abs(one[v] - other[v]) < [0.09, 0.06][v] * (ranges[v][1] - ranges[v][0]));
+// Layers whose points cover each other share one name, beside the first of them.
+function namesOf(panel, layers, now, state) {
+  const near = (one, other) =>
+    [0, 1].every((v) => Math.abs(one[v] - other[v]) * state.size[v] < 12 * (state.ranges[v][1] - state.ranges[v][0]));
   const names = layers.map(() => []);
   layers.forEach((layer, place) => {
     const first = now.findIndex((one, before) => before <= place && names[before].length + (before === place) && near(one, now[place]));

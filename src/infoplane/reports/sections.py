@@ -24,6 +24,10 @@ MOST_STORIES = 2
 """Panels whose layers are told at once; those of the others unfold."""
 
 
+LONG = 300
+"""Characters of a note from which on it unfolds."""
+
+
 def _section(title: str, *children: Child) -> Element:
     id_ = title.lower().replace(" ", "-")
     heading = element("h2", title, id=f"{id_}-heading")
@@ -117,9 +121,13 @@ def _distrusted(panels: Sequence[Panel], without: Sequence[str], level: str) -> 
 
 
 def _doubt(title: str, text: str, where: Sequence[str]) -> Element:
-    places = [place for place in where if place]
-    notes = [element("p", "; ".join(places), class_="note", dir="auto", tabindex="0")] if places else []
-    return element("div", element("strong", title), element("p", text), *notes, class_="doubt")
+    told = "; ".join(place for place in where if place)
+    note = element("p", told, class_="note", dir="auto", tabindex="0")
+    if len(told) > LONG:
+        note = element(
+            "details", element("summary", f"where, in {len(where)} planes" if len(where) > 1 else "where"), note
+        )
+    return element("div", element("strong", title), element("p", text), *([note] if told else []), class_="doubt")
 
 
 # ---- figures, claims
