@@ -3,9 +3,9 @@
     python benchmarks/report.py
 
 A result of 50 networks, 300 measured epochs, 7 layers and 2 estimators: random walks, whose last digits compress no
-better than those of measured ones. Needs ``pip install -e '.[browser]'`` and Chromium. A page with Plotly alone, compressed in
-the same way, and a panel of seven dots is opened in turns with it. The time begins with the request for the page and
-ends when the first plane and its curves are drawn.
+better than those of measured ones. Needs ``pip install -e '.[browser]'`` and Chromium. A page with Plotly alone,
+compressed in the same way, and a panel of seven dots is opened in turns with it. The time begins with the request
+for the page and ends when the first plane and its curves are drawn.
 """
 
 import argparse
@@ -36,7 +36,9 @@ PATIENCE = 120_000  # ms
 ALONE = """<!doctype html><meta charset="utf-8"><div id="plane" style="height: 27rem"></div>
 <script type="text/plain" id="plotly">{plotly}</script>
 <script>(async () => {{
-  const bytes = Uint8Array.from(atob(document.getElementById("plotly").textContent), (letter) => letter.charCodeAt(0));
+  const coded = atob(document.getElementById("plotly").textContent);
+  const bytes = new Uint8Array(coded.length);
+  for (let n = 0; n < coded.length; n++) bytes[n] = coded.charCodeAt(n);
   const opened = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   const script = document.createElement("script");
   script.textContent = await new Response(opened).text();

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
+from infoplane.estimators import build_all
 from infoplane.plots import style
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser' (playwright)")
@@ -249,6 +250,32 @@ def test_panels_stand_side_by_side_on_the_same_axes(page):
     assert ranges[0] == ranges[1]
     page.locator("#shown input").nth(1).uncheck()
     assert page.locator(".plane").count() == 1
+
+
+def test_an_estimator_of_another_name_and_the_same_definition_stands_beside_it(make_result, tmp_path, browser):
+    specs = [{"name": "binning", "bins": 30}, {"name": "binning", "bins": 60}]
+    names = list(build_all(specs))
+    second = make_result(members=2, specs=specs).assign_coords(estimator=names)
+    assert "binning" not in names
+    path = ip.report({"one": make_result(members=2, specs=specs[:1]), "two": second}, tmp_path / "page.html")
+    with opened(browser, path) as page:
+        assert page.input_value("#estimator") == "binning"
+        np.testing.assert_allclose(dots(page, panel=1)[..., 0], expected(second, names[0], 40).mean(axis=-1), rtol=1e-6)
+
+
+def test_names_of_layers_do_not_cover_each_other(browser, first):
+    code = """() => [...document.querySelector(".plane").querySelectorAll(".scatterlayer text")].map((one) => {
+        const { left, right, top, bottom } = one.getBoundingClientRect();
+        return [left, right, top, bottom];
+    })"""
+    with opened(browser, first[1], viewport={"width": 360, "height": 740}) as page:
+        boxes = page.evaluate(code)
+        assert len(boxes) >= 3  # of layers, and of the input
+        for place, one in enumerate(boxes):
+            assert one[1] <= 360
+            for other in boxes[:place]:
+                wide, high = (min(one[n + 1], other[n + 1]) - max(one[n], other[n]) for n in (0, 2))
+                assert min(wide, high) <= 2
 
 
 def test_hover_tells_member_layer_bits_and_interval(page, first):

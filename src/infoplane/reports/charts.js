@@ -77,7 +77,7 @@ function movingTraces(panel, of, state) {
   });
   if (state.each && of.each) layers.forEach((layer) => traces.push(eachTrace(panel, of, layer, at)));
   const names = namesOf(panel, layers, now, state);
-  const stands = standsOf(names, now, state);
+  const stands = standsOf(panel, names, now, state);
   layers.forEach((layer, place) => {
     traces.push({
       meta: { role: "now", layer: panel.layers[layer] }, x: [now[place][0]], y: [now[place][1]],
@@ -93,7 +93,7 @@ function movingTraces(panel, of, state) {
 // Layers whose points cover each other share one name, beside the first of them.
 function namesOf(panel, layers, now, state) {
   const near = (one, other) =>
-    [0, 1].every((v) => Math.abs(one[v] - other[v]) * state.size[v] < 12 * (state.ranges[v][1] - state.ranges[v][0]));
+    [0, 1].every((v) => Math.abs(one[v] - other[v]) * state.size[v] < 14 * (state.ranges[v][1] - state.ranges[v][0]));
   const names = layers.map(() => []);
   layers.forEach((layer, place) => {
     const first = now.findIndex((one, before) => before <= place && names[before].length + (before === place) && near(one, now[place]));
@@ -112,11 +112,12 @@ function inRow(names) {
 const PLACES = ["top center", "top left", "top right", "bottom center", "bottom left", "bottom right"];
 
 // Where each name stands beside its point: the first place where it is whole and crosses no point and no other name.
-function standsOf(names, now, state) {
+function standsOf(panel, names, now, state) {
   const [width, height] = state.size;
   const pixels = (one) => one.map((value, v) => ((value - state.ranges[v][0]) / (state.ranges[v][1] - state.ranges[v][0])) * [width, height][v]);
   const points = now.map(pixels);
   const taken = points.map(([x, y]) => (Number.isFinite(x + y) ? [x - 6, x + 6, y - 6, y + 6] : [0, 0, 0, 0]));
+  if (panel.hx !== null && panel.ixy !== null) taken.push(boxOf("bottom right", pixels([panel.hx, panel.ixy]), 36));
   const outside = ([left, right, low, high]) => Math.max(0, -left) + Math.max(0, right - width) + Math.max(0, -low) + Math.max(0, high - height);
   const shared = (one, other) => Math.max(0, Math.min(one[1], other[1]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[2], other[2]));
   return names.map((text, place) => {

@@ -19,7 +19,14 @@ function make(tag, text, attributes = {}) {
 const unique = (names) => [...new Set(names)];
 const usable = () => about.panels.map((_, place) => place).filter((place) => about.panels[place].estimators.length);
 const shownPanels = () => [...state.shown].sort((one, other) => one - other).map((place) => about.panels[place]);
-const measuredBy = (panel) => panel.estimators.find((one) => one.name === state.estimator);
+const isPrint = () => matchMedia("print").matches;
+
+// By the name that was chosen, or by another name that says the same definition.
+function measuredBy(panel) {
+  const asked = about.panels.flatMap((one) => one.estimators).filter((one) => one.name === state.estimator).map((one) => one.noise);
+  const here = panel.estimators;
+  return here.find((one) => one.name === state.estimator) ?? here.find((one) => asked.includes(one.noise));
+}
 
 // ---- choices
 
@@ -138,7 +145,7 @@ function onKey(event) {
 // What state means for one panel: the place of the chosen network among its members.
 function stateFor({ panel, of, plane }) {
   const member = state.number !== null && of.each ? panel.members.indexOf(state.number) : -1;
-  const size = plane ? [plane.clientWidth - 66, plane.clientHeight - 60] : [1, 1]; // without the margins
+  const size = isPrint() ? [574, 340] : plane ? [plane.clientWidth - 66, plane.clientHeight - 60] : [1, 1]; // without the margins
   return { ...state, size, member: member < 0 ? null : member };
 }
 
@@ -171,7 +178,7 @@ function buildPanel(panel) {
   curves.setAttribute("aria-label", `Information of each layer against ${panel.unit}, in bits: ${brief(panel.title, 60)}`);
   charts.append(...[plane, curves].filter(Boolean));
   box.append(charts);
-  const watch = new ResizeObserver((seen) => seen.forEach((one) => one.target.data && Plotly.Plots.resize(one.target)));
+  const watch = new ResizeObserver((seen) => seen.forEach((one) => one.target.data && !isPrint() && Plotly.Plots.resize(one.target)));
   drawn.push({ panel, of, note, plane, curves, watch, moving: 0 });
   return box;
 }
@@ -188,6 +195,9 @@ function rangesOf() {
   return extents.map(([low, high]) => [low - 0.04 * (high - low || 1), high + 0.12 * (high - low || 1)]);
 }
 
+// On paper a chart has the width of the page, whatever the window's was.
+const sized = (layout, height) => (isPrint() ? { ...layout, width: 640, height } : layout);
+
 function redraw() {
   const ranges = rangesOf();
   state.ranges = ranges;
@@ -197,11 +207,12 @@ function redraw() {
       const standing = standingTraces(one.panel, one.of, own);
       const moving = [...shuffledTraces(one.panel, own), ...movingTraces(one.panel, one.of, own)];
       one.moving = standing.length;
-      Plotly.react(one.plane, [...standing, ...moving], planeLayout(one.panel, ranges), QUIET);
+      Plotly.react(one.plane, [...standing, ...moving], sized(planeLayout(one.panel, ranges), 400), QUIET);
       one.watch.observe(one.plane);
     }
     const isNew = !one.curves.data;
-    Plotly.react(one.curves, curveTraces(one.panel, one.of, own), curveLayout(one.panel, one.of, own, ranges), QUIET);
+    const layout = sized(curveLayout(one.panel, one.of, own, ranges), one.plane ? 360 : 260);
+    Plotly.react(one.curves, curveTraces(one.panel, one.of, own), layout, QUIET);
     if (isNew) one.curves.on("plotly_click", (click) => (pause(), goTo(one.of.epochs[click.points[0].pointIndex])));
     one.watch.observe(one.curves);
   }

@@ -201,10 +201,12 @@ def _claim_rows(verdicts: "Sequence[Verdict]") -> list[list[Child]]:
     for place, verdict in enumerate(verdicts):
         _, case, estimate, between, said, reason = claim_table.row(verdict)
         source = element("span", claim.source, class_="note")
-        whole = element("td", claim.sentence, " ", source, rowspan=str(len(verdicts)))
+        whole = element("td", claim.sentence, " ", source, class_="claim", rowspan=str(len(verdicts)))
         numbers = [element("td", text, class_="number") for text in (estimate, between)]
         about = element("td", case, class_="case")
-        rows.append([*([whole] if place == 0 else []), about, *numbers, _verdict(said), reason])
+        rows.append(
+            [*([whole] if place == 0 else []), about, *numbers, _verdict(said), element("td", reason, class_="why")]
+        )
     return rows
 
 
