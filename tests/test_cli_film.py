@@ -2,7 +2,10 @@
 
 import contextlib
 import io
+import signal
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -20,23 +23,28 @@ def infoplane(*arguments):
     return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """A result of 3 members, 12 epochs and 2 layers, on disk."""
-    path = tmp_path_factory.mktemp("mein Lauf") / "results.nc"
+def save(path, n_epochs):
+    """Write a result of 3 members and 2 layers."""
     coords = {
         "estimator": ["binning"],
         "member": np.arange(3),
-        "epoch": np.arange(12),
+        "epoch": np.arange(n_epochs),
         "layer": ["hidden1", "output"],
         "variable": list(results.VARIABLES),
     }
-    information = np.random.default_rng(0).random((1, 3, 12, 2, 2))
+    information = np.random.default_rng(0).random((1, 3, n_epochs, 2, 2))
     attributes = {"title": "[/toy]", "input_entropy": 4.0, "label_entropy": 1.0, "label_information": 1.0}
     config = {"config": '{"estimators": ["binning"]}'}
     results.save(
         results.new(coords, {"information": (results.INFORMATION_DIMS, information)}, attributes | config), path
     )
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A result of 12 epochs, on disk."""
+    path = tmp_path_factory.mktemp("mein Lauf") / "results.nc"
+    save(path, 12)
     return path
 
 
@@ -86,3 +94,19 @@ def test_a_bar_is_drawn_on_a_terminal_whatever_the_name_is():
     with bar:
         bar.update(bar.task_ids[0], total=2, completed=1)
     assert "[/red] film" in drawn.getvalue()
+
+
+def test_ctrl_c_while_frames_are_written_leaves_no_file(tmp_path):
+    """A real signal to a process of its own; 300 frames of this width take it some 20 seconds."""
+    save(tmp_path / "results.nc", 300)
+    command = [sys.executable, "-m", "infoplane", "animate", "results.nc", "--to", "film.gif", "--width", "1600"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "film.gif.partial").exists():
+            assert process.poll() is None, "ended before it wrote anything"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert told.splitlines()[-1] == "interrupted; film.gif was not written"
+    assert "Traceback" not in told
+    assert [path.name for path in tmp_path.iterdir()] == ["results.nc"]

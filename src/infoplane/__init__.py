@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from infoplane.estimators.mutual import mutual_information
     from infoplane.experiments import resume, run
     from infoplane.experiments.claims import claims
+    from infoplane.experiments.overview import show
     from infoplane.experiments.own import plane
     from infoplane.plots import animate
     from infoplane.plots import plane as plot_plane
@@ -53,6 +54,7 @@ __all__ = [
     "report",
     "resume",
     "run",
+    "show",
 ]
 
 _HOME = {  # where each public name lives; "module:name" where it has another name there
@@ -75,6 +77,7 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "report": "infoplane.reports",
     "resume": "infoplane.experiments",
     "run": "infoplane.experiments",
+    "show": "infoplane.experiments.overview",
 }
 
 

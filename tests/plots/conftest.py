@@ -107,3 +107,32 @@ def side_by_side():
     for piece in pieces.values():
         piece |= {"dead": np.zeros(2), "flags": np.zeros_like(piece["flags"])}
     return assemble(settings, pieces).assign_attrs(title="made-up", config=settings.canonical())
+
+
+def _made_up(name):
+    """A result of three members with random numbers, of networks that are quantised or noisy."""
+    from infoplane.experiments import configure
+    from infoplane.experiments.networks.result import DIMS, assemble, missing
+
+    settings = configure(name, changes={"members": 3, "measure.points": 5})
+    rng = np.random.default_rng(0)
+    pieces = {
+        number: {
+            key: array if key in ("flags", "member_flags") else rng.random(array.shape)
+            for key, array in missing(settings, tuple(DIMS), 3).items()
+        }
+        for number in range(settings.pieces)
+    }
+    return assemble(settings, pieces).assign_attrs(title="made-up", config=settings.canonical())
+
+
+@pytest.fixture(scope="session")
+def few_levels():
+    """Made-up numbers of quantised networks."""
+    return _made_up("quantised")
+
+
+@pytest.fixture(scope="session")
+def under_noise():
+    """Made-up numbers of noisy networks."""
+    return _made_up("noisy")

@@ -41,6 +41,9 @@ OF_EXACT = {"minimal", "errors", "relevance", "oracle"}
 OF_CLOUDS = {"windows", "lengths", "clouds", "levels", "precisions", "noise", "strengths"}
 """Figures of networks whose weights are random, on levels or noisy; see test_windows.py and test_networks.py."""
 
+OF_SEVERAL = {"comparison"}
+"""Figures of several estimators; see test_violations.py."""
+
 RESULTS = {
     "one member": lambda make: make(members=1),
     "one epoch": lambda make: make(epochs=(0,)),
@@ -55,6 +58,7 @@ RESULTS = {
 
 def test_table_holds_the_figures():
     shown = {"plane", "planes", "snapshots", "information", "training", "gradients", "compression", "variants"}
+    shown |= {"violations", "comparison"}
     assert set(FIGURES) == shown | {"bound", "rows", "ranks", "bins", "histograms"} | OF_EXACT | OF_CLOUDS
 
 
@@ -71,7 +75,7 @@ def test_every_figure_draws_every_result_that_suits_it(make_result, tmp_path, na
     assert pdf.read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("name", sorted(FIGURES.keys() - OF_EXACT - OF_CLOUDS))
+@pytest.mark.parametrize("name", sorted(FIGURES.keys() - OF_EXACT - OF_CLOUDS - OF_SEVERAL))
 def test_drawing_leaves_the_result_as_it_was(result, name):
     whole = with_gradients(result)
     before = whole.copy(deep=True)
@@ -95,7 +99,7 @@ def test_png_has_200_dots_per_inch(result, tmp_path):
     from matplotlib.image import imread
 
     png, _ = plots.save(FIGURES["plane"](result), tmp_path / "plane")
-    assert imread(png).shape[1] == 700
+    assert imread(png).shape[1] == pytest.approx(8 / 2.54 * 200, abs=1)  # one column, 8 cm
 
 
 def test_pdf_embeds_truetype_fonts(result, tmp_path):
@@ -111,7 +115,7 @@ def test_save_into_a_missing_folder_is_refused(result, tmp_path):
 
 def test_nothing_global_changes(result, tmp_path):
     before = dict(matplotlib.rcParams)
-    for name in FIGURES.keys() - OF_EXACT - OF_CLOUDS:
+    for name in FIGURES.keys() - OF_EXACT - OF_CLOUDS - OF_SEVERAL:
         plots.save(FIGURES[name](with_gradients(result)), tmp_path / name)
     assert dict(matplotlib.rcParams) == before
 

@@ -6,32 +6,6 @@ import pytest
 
 from infoplane import plots, results
 from infoplane.errors import InputError
-from infoplane.experiments import configure
-from infoplane.experiments.networks.result import DIMS, assemble, missing
-
-
-def made_up(name, **changes):
-    """A result of three members with random numbers."""
-    settings = configure(name, changes={"members": 3, "measure.points": 5, **changes})
-    rng = np.random.default_rng(0)
-    pieces = {
-        number: {
-            key: array if key in ("flags", "member_flags") else rng.random(array.shape)
-            for key, array in missing(settings, tuple(DIMS), 3).items()
-        }
-        for number in range(settings.pieces)
-    }
-    return assemble(settings, pieces).assign_attrs(title="made-up", config=settings.canonical())
-
-
-@pytest.fixture(scope="module")
-def few_levels():
-    return made_up("quantised")
-
-
-@pytest.fixture(scope="module")
-def under_noise():
-    return made_up("noisy")
 
 
 def words(figure):

@@ -16,6 +16,16 @@ def test_every_estimator_has_a_plane_and_the_rest_of_the_grid_is_empty(make_resu
     assert all(ax.get_xlim() == shown[0].get_xlim() for ax in shown)
 
 
+def test_shared_axes_hold_what_every_plane_shows(make_result):
+    """The first estimator reaches furthest, and the last must not cut it off."""
+    ds = make_result(estimators=NAMES[:2])
+    ds["information"][1] = 0.3 * ds["information"][1]
+    shown = planes(ds).axes[0]
+    reached = ds["information"].max(["estimator", "member", "epoch", "layer"])
+    assert shown.get_xlim()[1] > reached.sel(variable="input")
+    assert shown.get_ylim()[1] > reached.sel(variable="label")
+
+
 def test_the_lowest_plane_of_each_column_names_its_axis(make_result):
     figure = planes(make_result(estimators=NAMES))
     figure.draw_without_rendering()

@@ -387,6 +387,7 @@ def test_print_is_light_opens_what_is_folded_and_leaves_the_controls_out(browser
         page.emulate_media(media="print")
         await_value(page, "document.querySelector('.plane').layout.font.color", "#000000")
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.evaluate("document.querySelector('.plane').layout.width") == 640  # fits on A4, whatever the window
         assert not page.is_visible("#play")
         assert not page.is_visible(".choices")
         assert page.is_visible("#configuration table")

@@ -20,12 +20,22 @@ def list_() -> None:
 
 
 @app.command()
-def plot(folder: Folder) -> None:
-    """Draw the figures of a run again, as PNG and PDF."""
+def plot(
+    folder: Folder,
+    figure: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Draw this one, e.g. violations; may be repeated.")
+    ] = None,
+) -> None:
+    """Draw the figures of a run again, as PNG and PDF.
+
+    --figure draws others than those that belong to the run: plane, planes, variants, snapshots, information,
+    training, comparison, compression, violations, gradients, histograms, bins, bound, rows, ranks, and those of exact
+    experiments and of random weights.
+    """
     from infoplane import experiments
     from infoplane.record import load
 
-    for path in experiments.draw(load(folder), folder):
+    for path in experiments.draw(load(folder), folder, figure):
         typer.echo(path)
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 
+from infoplane._html import table
 from infoplane.errors import InputError, did_you_mean
 
 Inputs = Float32[np.ndarray, "sample feature"]
@@ -116,6 +117,20 @@ class Dataset:
         name = f"{self.name} (labels shuffled, seed {seed})"
         return dataclasses.replace(self, labels=self.labels[order], name=name)
 
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: what the rows and labels are, and what the table knows."""
+        parts = [] if self.split is None else [f"{(self.split == part).sum()} {part}" for part in ("train", "test")]
+        rows = [
+            ("rows", f"{self.n_samples}, of which {self.n_distinct} are distinct"),
+            ("features", str(self.n_features)),
+            ("classes", f"{self.n_classes}: {_spoken(np.unique(self.labels, return_counts=True)[1])} rows"),
+            ("own division", ", ".join(parts)),
+            ("H(X)", f"{self.input_entropy:.4f} bits"),
+            ("H(Y)", f"{self.label_entropy:.4f} bits"),
+            ("I(X;Y)", f"{self.label_information:.4f} bits"),
+        ]
+        return table(self.name, rows)
+
     @cached_property
     def _row_codes(self) -> Labels:
         """Number of the distinct row that each row equals, in order of first appearance.
@@ -161,6 +176,11 @@ def _check_split(split: object, n_samples: int) -> None:
     other = np.setdiff1d(split, ["train", "test"])
     if len(other):
         raise InputError(f"split has the entry '{other[0]}'; expected only 'train' and 'test'")
+
+
+def _spoken(counts: Int64[np.ndarray, " class"]) -> str:
+    """Return some numbers in words, the first ten of many."""
+    return ", ".join(map(str, counts[:10])) + (", …" if len(counts) > 10 else "")
 
 
 def _describe(value: object) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from infoplane._arrays import Codes, as_labels, as_samples
+from infoplane._html import table
 from infoplane.errors import InputError, did_you_mean
 
 SATURATION_MARGIN = 0.1
@@ -72,6 +73,32 @@ class Estimate:
     def __float__(self) -> float:
         return self.bits
 
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the number, how sure it is, what it was made of, what to distrust."""
+        params = ", ".join(f"{key} {value}" for key, value in self.params.items())
+        made = f"{self.estimator}: {params}" if params else self.estimator
+        rows = [*_in_words(self), ("flags", ", ".join(sorted(self.flags))), ("reason", self.reason)]
+        size = f"{self.n} samples, {' + '.join(map(str, self.dims))} coordinates" if self.n else ""
+        return table(_value(self), [*rows, ("measured by", made), ("from", size)])
+
+
+def _value(estimate: Estimate) -> str:
+    """Return the number of an estimate with its unit, and what it is where it is no plain estimate."""
+    return f"{estimate.bits:.4f} bits" + ("" if estimate.kind == "estimate" else f" ({estimate.kind})")
+
+
+def _in_words(estimate: Estimate) -> list[tuple[str, str]]:
+    """Return how sure an estimate is: interval, standard error, bounds, null; empty where it does not say."""
+    low, high = estimate.interval or (None, None)
+    null = estimate.null
+    return [
+        ("95 % interval", "" if low is None else f"{low:.4f} to {high:.4f} bits"),
+        ("standard error", "" if estimate.std_error is None else f"{estimate.std_error:.4f} bits"),
+        ("not below", "" if estimate.lower is None else f"{estimate.lower:.4f} bits"),
+        ("not above", "" if estimate.upper is None else f"{estimate.upper:.4f} bits"),
+        ("shuffled", "" if null is None else f"{null.mean:.4f} ± {null.sd:.4f} bits, p = {null.p:.3g}"),
+    ]
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerInformation:
@@ -79,6 +106,15 @@ class LayerInformation:
 
     input: Estimate
     label: Estimate | None
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: I(X;T), and I(T;Y) where there are labels."""
+        both = {"I(X;T)": self.input} | ({} if self.label is None else {"I(T;Y)": self.label})
+        rows = [
+            (name, "; ".join(filter(None, [_value(one), ", ".join(sorted(one.flags)), one.reason])))
+            for name, one in both.items()
+        ]
+        return table(self.input.estimator, rows)
 
 
 @dataclasses.dataclass(frozen=True)

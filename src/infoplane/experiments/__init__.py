@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
-from infoplane.errors import ConfigError, did_you_mean
+from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.experiments.as_if_random import AS_IF_RANDOM
 from infoplane.experiments.base import Experiment, draw_figures
 from infoplane.experiments.images import IMAGES
@@ -64,6 +64,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         NOISY,
     )
 }
+
+BESIDE = ("plane", "information")
+"""Figures that mark networks on shuffled labels beside the others."""
 
 DEFAULT_FIGURES = Experiment.figures
 """Figures of a run that is no packaged experiment."""
@@ -168,7 +171,7 @@ def run(
         quick: the small version of a packaged experiment.
         as_paper: follow the paper's text where its public code differs.
         force_new: where ``out`` already holds a run, start a new one beside it (``OUT-2``, …).
-        on_event: called with the progress, and with what is to be known.
+        on_event: called with the progress, and with what is to be known; where it is None, a notebook shows a bar.
         overrides: configuration keys, as ``members=8`` or ``train={"epochs": 1000}``;
             ``sweep={"model.activation": ["tanh", "relu"]}`` runs every combination of some values.
 
@@ -182,10 +185,11 @@ def run(
         StoreError: when the folder cannot be used.
         KeyboardInterrupt: when stopped; what was measured is kept and `resume` goes on.
     """
-    from infoplane.runs import computed, engine
+    from infoplane.runs import computed, engine, notebook
 
     config = configure(experiment_or_config, quick=quick, as_paper=as_paper, changes=overrides)
     folder = place(Path(out) if out is not None else new_folder(config.name), force_new=force_new)
+    on_event = notebook.shown(config.name, on_event)
     if not isinstance(config, computed.Settings):
         return _finish(engine.run(config, folder, on_event, executor), folder)
     _refuse_executor(config.name, executor)
@@ -209,9 +213,10 @@ def resume(
         StoreError: when the folder holds no run or is in use, or when its configuration, data or a package is
             another one than before; names each difference.
     """
-    from infoplane.runs import computed, engine
+    from infoplane.runs import computed, engine, notebook
 
     folder = Path(folder)
+    on_event = notebook.shown(folder.name, on_event)
     if force_new:
         return run(config_in(folder), folder, executor, force_new=True, on_event=on_event, **overrides)
     if computed.is_computed(folder):
@@ -276,10 +281,13 @@ def measured(parts: "list[tuple[dict[str, Any], xr.Dataset]]") -> "list[tuple[di
     return [(labels, part) for labels, part in parts if part.sizes["epoch"]]
 
 
-def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
+def draw(ds: "xr.Dataset", folder: Path, names: Sequence[str] | None = None) -> list[Path]:
     """Draw the figures of a run into its folder and return their paths; of a sweep a plane a combination.
 
+    ``names`` are the figures to draw; those that belong to the run where it is None.
+
     Raises:
+        InputError: for a figure that there is not, or that the result has no numbers for.
         StoreError: when they cannot be written.
     """
     from infoplane import results
@@ -290,6 +298,8 @@ def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
     experiment = EXPERIMENTS.get(ds.attrs["title"])
     files.make_folder(folder / "figures")
     record = Store(folder).record_file
+    if names:
+        return _draw_named(ds, names, folder / "figures", record)
     if is_sweep(ds) and experiment:
         return _draw_sweep(ds, experiment.figures, folder / "figures", record)
     names = ["plane"] if is_sweep(ds) else [*(experiment.figures if experiment else DEFAULT_FIGURES)]
@@ -309,6 +319,21 @@ def draw(ds: "xr.Dataset", folder: Path) -> list[Path]:
     ]
 
 
+def _draw_named(ds: "xr.Dataset", names: Sequence[str], folder: Path, record: files.Record) -> list[Path]:
+    """Draw figures that were asked for.
+
+    Raises:
+        InputError: for a figure that there is not, or that the result has no numbers for.
+    """
+    from infoplane.plots import FIGURES
+    from infoplane.runs.combine import is_sweep
+
+    for name in names:
+        if name not in FIGURES:
+            raise InputError(f"figure '{name}' is unknown{did_you_mean(name, FIGURES)}")
+    return _draw_sweep(ds, names, folder, record) if is_sweep(ds) else draw_figures(ds, names, folder, record)
+
+
 def _draw_sweep(ds: "xr.Dataset", names: Sequence[str], folder: Path, record: files.Record) -> list[Path]:
     """Draw the figures of a packaged experiment that varies something: some of it all, the others one by one."""
     from infoplane.plots import OF_SWEEPS, suited
@@ -320,7 +345,7 @@ def _draw_sweep(ds: "xr.Dataset", names: Sequence[str], folder: Path, record: fi
     for labels, part in parts:
         single = suited(part, [name for name in names if name not in OF_SWEEPS])
         options = {"shuffled": _baseline(part, parts)} if not is_baseline(part) else {}
-        paths += draw_figures(part, single, folder, record, _suffix(labels), {"information": options})
+        paths += draw_figures(part, single, folder, record, _suffix(labels), dict.fromkeys(BESIDE, options))
     return paths
 
 

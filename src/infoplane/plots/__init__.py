@@ -10,6 +10,7 @@ from infoplane.plots.animate import animate
 from infoplane.plots.bins import bins
 from infoplane.plots.bound import bound, has_bound
 from infoplane.plots.clouds import clouds
+from infoplane.plots.comparison import comparison
 from infoplane.plots.compression import compression
 from infoplane.plots.curves import information, training
 from infoplane.plots.errors import errors, has_errors
@@ -24,6 +25,7 @@ from infoplane.plots.relevance import has_relevance, relevance
 from infoplane.plots.rows import ranks, rows
 from infoplane.plots.snapshots import snapshots
 from infoplane.plots.variants import variants
+from infoplane.plots.violations import has_chain, violations
 from infoplane.plots.windows import has_windows, lengths, windows
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ __all__ = [
     "bins",
     "bound",
     "clouds",
+    "comparison",
     "compression",
     "errors",
     "gradients",
@@ -59,6 +62,7 @@ __all__ = [
     "suited",
     "training",
     "variants",
+    "violations",
     "windows",
 ]
 
@@ -70,6 +74,8 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "training": training,
     "gradients": gradients,
     "compression": compression,
+    "comparison": comparison,
+    "violations": violations,
     "variants": variants,
     "bound": bound,
     "rows": rows,
@@ -100,6 +106,8 @@ NEEDS = {
     "planes": "labels",
     "snapshots": "labels",
     "variants": "labels",
+    "comparison": "several",
+    "violations": "chain",
     "training": "curves",
     "gradients": "gradients",
     "bound": "bound",
@@ -133,6 +141,8 @@ def suited(ds: "xr.Dataset", names: Iterable[str]) -> list[str]:
     """Return the figures among ``names`` that a result has the numbers for."""
     has = {
         "labels": bool(ds["information"].sel(variable="label").isel(estimator=0).notnull().any()),
+        "several": ds.sizes["estimator"] > 1,
+        "chain": has_chain(ds),
         "curves": "loss" in ds and bool(ds["loss"].notnull().any()),
         "gradients": "gradient_mean" in ds and bool(ds["gradient_mean"].notnull().any()),
         "rows": "distinct_rows" in ds,

@@ -1,13 +1,15 @@
 """The information plane: where each layer stands between input and label, epoch by epoch."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from infoplane.errors import InputError
 from infoplane.plots import content, style
+from infoplane.plots.bound import curve_of
 from infoplane.plots.labels import place_names
 
 if TYPE_CHECKING:
@@ -16,7 +18,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plane(ds: "xr.Dataset", *, estimator: str | None = None, ax: "Axes | None" = None) -> "Figure":
+Limits = tuple[float, float]
+
+BASELINE: dict[str, Any] = {"s": 17, "marker": "D", "color": "white", "edgecolors": style.GREY, "linewidths": 0.9}
+
+
+def plane(
+    ds: "xr.Dataset",
+    *,
+    estimator: str | None = None,
+    shuffled: "xr.Dataset | None" = None,
+    bound: bool = False,
+    ax: "Axes | None" = None,
+) -> "Figure":
     """Draw the information plane: the mean over members in front, every member faint behind it.
 
     Each layer is a path through I(X;T) and I(T;Y) in bits, coloured by epoch on a scale that is logarithmic
@@ -25,41 +39,54 @@ def plane(ds: "xr.Dataset", *, estimator: str | None = None, ax: "Axes | None" =
     H(X) and H(Y). Layers that stand on each other share a name: "input, hidden1". Means are over the
     members that have a number at an epoch, dead and diverged ones included; the caption counts those.
 
+    Two baselines: the white discs are random weights; grey diamonds, a dotted line from layer to layer, are where the
+    same networks end when they are trained on shuffled labels.
+
     Args:
         ds: a result.
         estimator: which estimator's information; the first where it is None.
+        shuffled: a result of the same networks on shuffled labels, whose end is marked.
+        bound: whether to draw the information bottleneck's curve, the largest I(T;Y) at each I(X;T).
         ax: axes to draw into, for a figure of your own; a figure of one column where it is None.
 
     Raises:
-        InputError: for an estimator that the result does not hold, or a result without labels.
+        InputError: for an estimator that a result does not hold, a result without labels, or the bound of one whose
+            p(x,y) is not known.
     """
     name, information = content.select(ds, estimator)
     if ax is None:
         ax = style.new_figure(style.SINGLE, 3.05).add_subplot()
     ds = content.measured(ds, name)
     draw_plane(ax, ds, information)
+    if bound:
+        _draw_bound(ax, ds)
+    if shuffled is not None:
+        _draw_shuffled(ax, shuffled, name)
     if ds.sizes["epoch"] > 1:
         draw_colour_bar(ax.figure, [ax], ds["epoch"].values, content.epoch_word(ds))
-    lines = [part for line in content.caption(ds, estimator=name) for part in textwrap.wrap(line, 66)]
+    told = [*content.caption(ds, estimator=name), *_told(shuffled, bound=bound)]
+    lines = [part for line in told for part in textwrap.wrap(line, 58)]
     ax.set_title("\n".join(lines), loc="left", fontsize=style.SMALL - 0.5, color=style.GREY, linespacing=1.3)
+    name_layers(ax, ds, information)
     return ax.figure.canvas.figure
 
 
 def draw_plane(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, small: bool = False) -> None:
-    """Draw one information plane into axes, without title or colour bar.
+    """Draw one information plane into axes, without title, colour bar or names.
 
-    A small one has short names (X, 1, 2, … out) and no values beside H(X) and H(Y).
+    A small one has no values beside H(X) and H(Y). Names come last, when nothing moves the axes: `name_layers`.
     """
     content.need_labels(information, "plane")
     values = information.sel(variable=["input", "label"]).values
     epochs = ds["epoch"].values
     mean, _ = content.mean_sd(values)
-    node = np.array([ds.attrs["input_entropy"], ds.attrs["label_information"]], float)
-    node = np.where(np.isfinite(node).all(), node, np.nan)  # a continuous input lies outside the plane
+    node = _input_node(ds)
     colours = _colours(epochs)
 
     style.dress(ax, "I(X;T) (bits)", "I(T;Y) (bits)")
-    _set_limits(ax, ds, values)
+    x_limits, y_limits = _limits(ds, values)
+    ax.set_xlim(x_limits)
+    ax.set_ylim(y_limits)
     style.draw_entropies(ax, ds.attrs["input_entropy"], ds.attrs["label_entropy"])
     if not small:
         _write_entropies(ax, ds)
@@ -69,13 +96,55 @@ def draw_plane(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, sma
     for layer, path in zip(ds["layer"].values, mean.swapaxes(0, 1), strict=True):
         _draw_path(ax, str(layer), path, epochs, colours)
     ax.plot(*node, gid="input", **style.NODE)
-    _name_layers(ax, ds, node, values, _short if small else str)
 
 
-def _set_limits(ax: "Axes", ds: "xr.Dataset", values: Float[np.ndarray, "member epoch layer 2"]) -> None:
-    """Show 0, both entropies and every member, with room for names above and to the right."""
-    ax.set_xlim(style.include((0.0, ds.attrs["input_entropy"]), values[..., 0], 0.02, 0.15))
-    ax.set_ylim(style.include((0.0, ds.attrs["label_entropy"]), values[..., 1], 0.06, 0.17))
+def hold_all(axes: "Sequence[Axes]", drawn: "Sequence[tuple[xr.Dataset, xr.DataArray]]") -> None:
+    """Give planes side by side, which share their axes, limits that hold what is drawn in every one of them."""
+    limits = np.array([_limits(ds, information.sel(variable=["input", "label"]).values) for ds, information in drawn])
+    for ax in axes:
+        ax.set_xlim(limits[:, 0, 0].min(), limits[:, 0, 1].max())
+        ax.set_ylim(limits[:, 1, 0].min(), limits[:, 1, 1].max())
+
+
+def _input_node(ds: "xr.Dataset") -> Float[np.ndarray, " 2"]:
+    """Return where the input stands; NaN of a continuous one, which lies outside the plane."""
+    node = np.array([ds.attrs["input_entropy"], ds.attrs["label_information"]], float)
+    return np.where(np.isfinite(node).all(), node, np.nan)
+
+
+def _draw_bound(ax: "Axes", ds: "xr.Dataset") -> None:
+    """Draw the largest I(T;Y) that any T can have at each I(X;T).
+
+    Raises:
+        InputError: when the result's p(x,y) is not known.
+    """
+    curve = curve_of(ds)
+    if curve is None:
+        raise InputError("bound=True needs labels that the input decides, or drawn by a known p(y|x); leave it out")
+    ax.plot(curve.input, curve.label, color=style.INK, linewidth=1.0, zorder=2.5, gid="bound")
+
+
+def _draw_shuffled(ax: "Axes", shuffled: "xr.Dataset", estimator: str) -> None:
+    """Mark where the layers of networks end that were trained on shuffled labels: their mean over members."""
+    _, information = content.select(shuffled, estimator)
+    content.need_labels(information, "plane")
+    mean, _ = content.mean_sd(information.sel(variable=["input", "label"]).values)
+    ends = _known(mean[-1])
+    ax.plot(*ends.T, color=style.GREY, linestyle=(0, (1, 1.5)), linewidth=0.8, zorder=5.5)
+    ax.scatter(*ends.T, gid="shuffled labels", zorder=6, **BASELINE)
+
+
+def _told(shuffled: "xr.Dataset | None", *, bound: bool) -> list[str]:
+    """Say what stands in the plane beside the layers' paths."""
+    words = ["grey diamonds: trained on shuffled labels"] if shuffled is not None else []
+    words += ["line: the bound of the information bottleneck"] if bound else []
+    return ["  ·  ".join(words)] if words else []
+
+
+def _limits(ds: "xr.Dataset", values: Float[np.ndarray, "member epoch layer 2"]) -> tuple[Limits, Limits]:
+    """Return limits that show 0, both entropies and every member, with room for names above and to the right."""
+    across = style.include((0.0, ds.attrs["input_entropy"]), values[..., 0], 0.02, 0.15)
+    return across, style.include((0.0, ds.attrs["label_entropy"]), values[..., 1], 0.06, 0.17)
 
 
 def _write_entropies(ax: "Axes", ds: "xr.Dataset") -> None:
@@ -162,14 +231,13 @@ def draw_colour_bar(
     bar.outline.set(linewidth=0.6, edgecolor=style.GREY)
 
 
-def _name_layers(
-    ax: "Axes",
-    ds: "xr.Dataset",
-    node: Float[np.ndarray, " 2"],
-    values: Float[np.ndarray, "member epoch layer 2"],
-    name: Callable[[str], str],
-) -> None:
-    """Write the names of the input and of the layers beside the first or last point of their paths."""
+def name_layers(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, small: bool = False) -> None:
+    """Write the names of the input and of the layers beside the first or last point of their paths.
+
+    The axes' place in the figure must be final. A small plane has short names: X, 1, 2, … out.
+    """
+    name = _short if small else str
+    node, values = _input_node(ds), information.sel(variable=["input", "label"]).values
     mean, _ = content.mean_sd(values)
     anchors = {name("input"): np.stack([node, node])} if np.isfinite(node).all() else {}
     for layer, path in zip(ds["layer"].values, mean.swapaxes(0, 1), strict=True):

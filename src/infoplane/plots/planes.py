@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from infoplane.errors import InputError
 from infoplane.plots import content, style
-from infoplane.plots.plane import draw_colour_bar, draw_plane
+from infoplane.plots.plane import draw_colour_bar, draw_plane, hold_all, name_layers
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,17 +34,18 @@ def planes(ds: "xr.Dataset", *, titles: Sequence[str] | None = None) -> "Figure"
     for ax in axes[len(names) :]:
         ax.set_visible(False)
     used = list(axes[: len(names)])
-    for index, (ax, name, title) in enumerate(zip(used, names, titles or names, strict=True)):
-        _, information = content.select(ds, name)
-        draw_plane(ax, content.measured(ds, name), information, small=True)
+    drawn = [(content.measured(ds, name), content.select(ds, name)[1]) for name in names]
+    for index, (ax, one, title) in enumerate(zip(used, drawn, titles or names, strict=True)):
+        draw_plane(ax, *one, small=True)
         ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
         ax.label_outer(remove_inner_ticks=False)
         if index + COLUMNS >= len(names):  # nothing stands below
             ax.xaxis.set_tick_params(labelbottom=True)
             ax.set_xlabel("I(X;T) (bits)")
-        for text in ax.texts:
-            text.set_in_layout(False)
     if ds.sizes["epoch"] > 1:
         draw_colour_bar(figure, used, ds["epoch"].values, content.epoch_word(ds))
     figure.suptitle(content.caption(ds)[0], x=0.01, ha="left", fontsize=style.SMALL, color=style.GREY)
+    hold_all(used, drawn)
+    for ax, one in zip(used, drawn, strict=True):
+        name_layers(ax, *one, small=True)
     return figure

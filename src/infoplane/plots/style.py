@@ -4,6 +4,7 @@ Nothing here touches matplotlib's global state: figures are built on their own c
 colour is given to the artist that has it, so that figures can be drawn in threads and without a screen.
 """
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap, SymLogNorm
     from matplotlib.figure import Figure
 
-SINGLE, DOUBLE = 3.5, 7.0
-"""Width of one column and of a page, in inches."""
+SINGLE, DOUBLE = 8 / 2.54, 17.8 / 2.54
+"""Width of one column and of a page, in inches: 8 and 17.8 cm, the width at which journals print them."""
 
 SMALL, NORMAL = 6.5, 7.5
-"""Font sizes in points: ticks, names and titles; labels of axes."""
+"""Font sizes in points: ticks, names and titles; labels of axes. Nothing is smaller than ``SMALL - 0.5``."""
 
 INK, GREY, FAINT = "#222222", "#6b6b6b", "#a8a8a8"
 """Text and marks; what stands behind them; what stands behind everything."""
@@ -30,6 +31,9 @@ NODE: dict[str, Any] = {"marker": "s", "markersize": 4.5, "color": INK, "linesty
 LEGEND: dict[str, Any] = {"fontsize": SMALL, "labelcolor": INK, "frameon": False, "handletextpad": 0.5}
 OPEN_NODE: dict[str, Any] = NODE | {"markersize": 7.5, "markerfacecolor": "none", "markeredgewidth": 0.9}
 """Lines of entropies, words beside them, the input node, legends."""
+
+LETTERS = 21
+"""Letters of a caption that fit into an inch."""
 
 LAYER_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7")
 """Colours told apart with any colour vision on white (Okabe & Ito 2008, without yellow and black)."""
@@ -43,9 +47,10 @@ Colours = Float[np.ndarray, "layer 4"]
 def new_figure(width: float, height: float) -> "Figure":
     """Return an empty figure of a size in inches on a canvas of its own."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    from infoplane.plots.picture import Picture
+
+    figure = Picture(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -129,8 +134,8 @@ def draw_entropies(ax: "Axes", h_x: float, h_y: float) -> None:
 
 def draw_rug(ax: "Axes", epochs: Int[np.ndarray, " epoch"]) -> None:
     """Mark epochs by short ticks inside the lower edge."""
-    thin = {"linewidth": 0.4, "color": GREY, "alpha": 0.6}
-    ax.vlines(epochs, 0, 0.02, transform=ax.get_xaxis_transform(), gid="measured", **thin)
+    thin = {"linewidth": 0.5, "color": GREY, "alpha": 0.8}
+    ax.vlines(epochs, 0, 0.025, transform=ax.get_xaxis_transform(), gid="measured", **thin)
 
 
 def layer_legend(figure: "Figure", layers: Iterable[str], *, node: dict[str, Any] | None = None) -> None:
@@ -154,5 +159,7 @@ def legend(ax: "Axes") -> None:
 
 
 def write_caption(figure: "Figure", lines: Sequence[str]) -> None:
-    """Write a caption above the panels of a figure, from its left edge."""
+    """Write a caption above the panels of a figure, from its left edge; lines that are too long for it are broken."""
+    fitting = int(LETTERS * figure.get_figwidth())
+    lines = [part for line in lines for part in textwrap.wrap(line, fitting)]
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=SMALL - 0.5, color=GREY, linespacing=1.3)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from infoplane.plots import content, style
-from infoplane.plots.plane import draw_colour_bar, draw_plane
+from infoplane.plots.plane import draw_colour_bar, draw_plane, hold_all, name_layers
 from infoplane.runs.combine import split
 
 if TYPE_CHECKING:
@@ -33,20 +33,22 @@ def variants(ds: "xr.Dataset", *, estimator: str | None = None) -> "Figure":
     used = list(grid.ravel()[: len(parts)])
     for ax in grid.ravel()[len(parts) :]:
         ax.set_visible(False)
-    for index, (ax, (labels, part)) in enumerate(zip(used, parts, strict=True)):
-        name, information = content.select(part, estimator)
-        draw_plane(ax, content.measured(part, name), information, small=True)
+    chosen = [content.select(part, estimator) for _, part in parts]
+    drawn = [(content.measured(part, name), one) for (_, part), (name, one) in zip(parts, chosen, strict=True)]
+    for index, (ax, (labels, part), one) in enumerate(zip(used, parts, drawn, strict=True)):
+        draw_plane(ax, *one, small=True)
         colour = style.GREY if content.is_baseline(part) else style.INK
         ax.set_title("  ".join(map(str, labels.values())), loc="left", fontsize=style.NORMAL, color=colour)
         ax.label_outer(remove_inner_ticks=False)
         if index + columns >= len(parts):  # nothing stands below
             ax.xaxis.set_tick_params(labelbottom=True)
             ax.set_xlabel("I(X;T) (bits)", fontsize=style.NORMAL, color=style.INK)
-        for text in ax.texts:
-            text.set_in_layout(False)
     last = max((part["epoch"].values for _, part in parts), key=lambda epochs: epochs[-1])
     if len(last) > 1:
         draw_colour_bar(figure, used, last)
     _, first = parts[0]
     style.write_caption(figure, content.caption(first, estimator=content.select(first, estimator)[0])[:2])
+    hold_all(used, drawn)
+    for ax, one in zip(used, drawn, strict=True):
+        name_layers(ax, *one, small=True)
     return figure
