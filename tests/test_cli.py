@@ -19,7 +19,8 @@ from infoplane.experiments.base import Experiment
 from infoplane.runs.config import parse
 from infoplane.runs.store import Store
 
-COMMANDS = ["list", "run", "resume", "status", "plot", "export", "diff", "claims", "animate", "explain", "data"]
+COMMANDS = ["list", "run", "resume", "status", "plot", "export", "diff", "claims"]
+COMMANDS += ["animate", "report", "explain", "data"]
 BINS = ["--set", 'estimators=["binning"]', "--set", 'measure.parts=["all"]']  # one table, one set of inputs
 SMALL = [*BINS, "--members", "2", "--set", "train.epochs=12", "--set", "model.hidden=[4, 3]"]
 SMALL += ["--set", "train.batch_size=1024"]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from infoplane.plots import plane as plot_plane
     from infoplane.record import Recorder, load
     from infoplane.record.checkpoints import measure_checkpoints
+    from infoplane.reports import report
     from infoplane.truth.bottleneck import ib_curve
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "mutual_information",
     "plane",
     "plot_plane",
+    "report",
     "resume",
     "run",
     "show",
@@ -72,6 +74,7 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "measure_checkpoints": "infoplane.record.checkpoints",
     "plane": "infoplane.experiments.own",
     "plot_plane": "infoplane.plots:plane",
+    "report": "infoplane.reports",
     "resume": "infoplane.experiments",
     "run": "infoplane.experiments",
     "show": "infoplane.experiments.overview",

@@ -8,6 +8,19 @@ from infoplane.cli import progress, run, show
 from infoplane.cli.app import main
 
 # isort: split
-from infoplane.cli import benchmark, claims, data, diff, estimate, film, measure
+from infoplane.cli import benchmark, claims, data, diff, estimate, film, measure, report
 
-__all__ = ["benchmark", "claims", "data", "diff", "estimate", "film", "main", "measure", "progress", "run", "show"]
+__all__ = [
+    "benchmark",
+    "claims",
+    "data",
+    "diff",
+    "estimate",
+    "film",
+    "main",
+    "measure",
+    "progress",
+    "report",
+    "run",
+    "show",
+]
