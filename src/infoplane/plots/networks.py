@@ -146,7 +146,7 @@ def _dress(ax: "Axes", ds: "xr.Dataset", title: str, variable: str, *, first: bo
     """Give a panel its title, its entropy and its axes; only the outer panels are labelled."""
     style.dress(ax, content.epoch_word(ds) * last, QUANTITIES[variable] * first)
     ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
-    style.epoch_axis(ax, int(ds["epoch"].values[-1]))
+    style.epoch_axis(ax, int(ds["epoch"].values[-1]), narrow=True)
     _mark_entropy(ax, ds, variable)
 
 

@@ -98,16 +98,16 @@ def epoch_norm(epochs: Int[np.ndarray, " epoch"]) -> "SymLogNorm":
     return SymLogNorm(vmin=0, vmax=last, **LINEAR)
 
 
-def epoch_ticks(last: int) -> list[int]:
-    """Return the epochs to name on the scale: 0, powers of ten, the last; none so near that names collide."""
+def epoch_ticks(last: int, apart: float = 2.5) -> list[int]:
+    """Return the epochs to name on the scale: 0, powers of ten, the last; none so near it that names collide."""
     decades = [10**power for power in range(len(str(max(last, 1))))]
-    return [0, *[decade for decade in decades if decade * 2.5 <= last], max(last, 1)]
+    return [0, *[decade for decade in decades if decade * apart <= last], max(last, 1)]
 
 
-def epoch_axis(ax: "Axes", last: int) -> None:
-    """Give an axes the scale of epochs."""
+def epoch_axis(ax: "Axes", last: int, *, narrow: bool = False) -> None:
+    """Give an axes the scale of epochs; fewer of them are named on a narrow one."""
     ax.set_xscale("symlog", **LINEAR)
-    ticks = epoch_ticks(last)
+    ticks = epoch_ticks(last, 20.0 if narrow else 2.5)
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.set_xticks([], minor=True)
     ax.set_xlim(-0.12, max(last, 1) * 1.12)
