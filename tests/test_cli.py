@@ -317,6 +317,7 @@ def test_an_interrupted_run_can_be_drawn_and_exported(interrupted, tmp_path):
     assert infoplane("export", folder)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_one_that_was_never_stopped(interrupted, tmp_path, without_figures):
     folder = shutil.copytree(interrupted[0], tmp_path / "run")
     code, out, err = infoplane("resume", folder)

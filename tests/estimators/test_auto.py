@@ -290,6 +290,7 @@ def test_the_gaussian_bound_is_the_information_of_a_gaussian_and_below_that_of_a
     assert _auto_excess.gaussian_bound(*variables(bend, 5000)) < bend.information
 
 
+@pytest.mark.slow
 def test_many_features_of_few_samples_do_not_exaggerate_the_gaussian_bound():
     normal = Normal.from_information(1.0, (10, 10))
     values = [_auto_excess.gaussian_bound(*variables(normal, 200, seed)) for seed in range(8)]

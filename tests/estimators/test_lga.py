@@ -238,6 +238,7 @@ def test_ten_thousand_samples_in_four_dimensions_take_less_than_30_seconds():
     assert time.process_time() - start < 30
 
 
+@pytest.mark.slow
 def test_independent_samples_have_little_information():
     assert abs(mean_error(Normal.pairs([0.0], (1, 1)), 1000, 4)) < 0.03
     assert abs(mean_error(Normal.pairs([0.0], (10, 10)), 1000, 2)) < 0.03
@@ -372,6 +373,7 @@ def test_unconverged_fits_are_counted(pair, monkeypatch):
     assert "of 900 local fits have not converged" in Lga()(*pair).reason
 
 
+@pytest.mark.slow
 def test_more_than_six_coordinates_say_what_was_measured():
     x, y = Normal.pairs([0.7, 0.6, 0.5, 0.4], (4, 4)).sample(1500, 0)
     value = Lga()(x, y)

@@ -193,7 +193,9 @@ def whole(tmp_path_factory):
     return ds, count[0]
 
 
-@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9, 0.97, 1])
+@pytest.mark.parametrize(
+    "share", [0.05, 0.6, 1, *(pytest.param(one, marks=pytest.mark.slow) for one in (0.3, 0.9, 0.97))]
+)
 def test_a_disk_full_at_any_write_of_a_run_loses_nothing_that_was_finished(
     whole, tmp_path, every_measurement_is_a_piece, share
 ):

@@ -55,6 +55,9 @@ RESULTS = {
     "another range": lambda make: beyond(make()),
 }
 
+QUICK = ("one member and epoch", "many layers", "gaps")
+"""Those that are drawn in every run of the tests; the others are slow ones."""
+
 
 def test_table_holds_the_figures():
     shown = {"plane", "planes", "snapshots", "information", "training", "gradients", "compression", "variants"}
@@ -62,7 +65,9 @@ def test_table_holds_the_figures():
     assert set(FIGURES) == shown | {"bound", "rows", "ranks", "bins", "histograms"} | OF_EXACT | OF_CLOUDS
 
 
-@pytest.mark.parametrize("kind", RESULTS)
+@pytest.mark.parametrize(
+    "kind", [one if one in QUICK else pytest.param(one, marks=pytest.mark.slow) for one in RESULTS]
+)
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_draws_every_result_that_suits_it(make_result, tmp_path, name, kind):
     ds = with_gradients(RESULTS[kind](make_result))

@@ -16,6 +16,9 @@ Clouds = Float[np.ndarray, "sample input unit"]
 CONTROLS = ("identical samples", "far clouds", "one common cloud")
 """Clouds of which I(X;T) is known: that of one sample, log2 N, and 0 bits."""
 
+EQUAL = 8
+"""How often the last sample is repeated."""
+
 APART = 200.0
 """How far the far clouds are from each other, in their standard deviations."""
 
@@ -71,9 +74,15 @@ def against(
 def controls(
     t: Clouds, y: Int[np.ndarray, " input"], spec: Any, queries: int | None
 ) -> dict[str, Float[np.ndarray, " control"]]:
-    """Measure I(X;T) of `CONTROLS` made from a layer: with standard errors, and what is expected."""
-    made = (np.repeat(t[-1:], len(t), axis=0), far_clouds(*t.shape), common_cloud(t))
-    found = [as_if_random(one, y, spec, queries=queries, seed=SEED).input for one in made]
+    """Measure I(X;T) of `CONTROLS` made from a layer: with standard errors, and what is expected.
+
+    Equal samples are few, and means are taken over all their rows: their value is no matter of chance.
+    """
+    equal = as_if_random(np.repeat(t[-1:], EQUAL, axis=0), y, spec).input
+    drawn = [
+        as_if_random(one, y, spec, queries=queries, seed=SEED).input for one in (far_clouds(*t.shape), common_cloud(t))
+    ]
+    found = [equal, *drawn]
     return {
         "control_bits": np.array([one.bits for one in found]),
         "control_std_error": np.array([_error(one) for one in found]),
