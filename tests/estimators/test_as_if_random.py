@@ -45,10 +45,11 @@ def test_equal_samples_with_copies_among_the_rows_give_what_is_distinct(name, pa
     assert found.label.bits == pytest.approx(exact.label.bits, abs=1e-12)
 
 
-def test_equal_samples_of_tiny_probabilities_are_as_distinct_as_their_rows():
+@pytest.mark.parametrize("name", ["ross", "gaussian"])
+def test_equal_samples_of_tiny_probabilities_are_as_distinct_as_their_rows(name):
     small = (10.0 ** np.random.default_rng(0).uniform(-30, 0, 200)).astype(np.float32)
     t = np.repeat(np.stack([small, 1 - small], axis=1)[None], 10, axis=0)
-    assert ip.as_if_random(t).input.bits == pytest.approx(np.log2(200), abs=1e-12)
+    assert ip.as_if_random(t, estimator=name).input.bits == pytest.approx(np.log2(200), abs=1e-12)
 
 
 def test_values_on_a_grid_tell_no_more_of_a_label_than_there_is():

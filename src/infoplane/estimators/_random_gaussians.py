@@ -40,6 +40,8 @@ class Bounds(NamedTuple):
 def measure(clouds: Clouds, estimator: Gaussian) -> Quantities:
     """Return the bounds of I(X;T) and of I(T;Y); see `infoplane.as_if_random`."""
     t = standardise(clouds.rows.astype(np.float64)).columns.reshape(*clouds.t.shape[:2], -1)
+    if (clouds.t == clouds.t[:1]).all():  # points: those differ that are given so, by however little
+        t = _numbered(clouds.t)
     n_weights, n_inputs, n_units = t.shape
     if n_inputs * n_units**2 > LARGEST:
         raise InputError(
@@ -61,6 +63,13 @@ def measure(clouds: Clouds, estimator: Gaussian) -> Quantities:
     left = (fit(t[groups != group], shrinks=shrinks) for group in range(n_groups if fewest >= 2 else 0))
     shrunk = f"{n_units} units that vary, {n_weights} samples of the weights: covariances shrunk" if shrinks else ""
     return _summarise(clouds, estimator, whole, [_bounds(fits, inputs, few, clouds.labels) for fits in left], shrunk)
+
+
+def _numbered(t: Float[np.ndarray, "weights input unit"]) -> Float[np.ndarray, "weights input 1"]:
+    """Return equal samples with a number in place of each point, one that equal points share."""
+    codes = row_codes(np.ascontiguousarray(t[:1].transpose(0, 2, 1)))[0]
+    numbers = np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.float64)
+    return np.broadcast_to(numbers[None, :, None], (*t.shape[:2], 1)).copy()
 
 
 def fit(t: Float[np.ndarray, "weights input dim"], *, shrinks: bool) -> Fits:
