@@ -341,7 +341,9 @@ def _draw_sweep(ds: "xr.Dataset", names: Sequence[str], folder: Path, record: fi
     from infoplane.runs.combine import split
 
     parts = measured(split(ds))
-    paths = draw_figures(ds, suited(ds, [name for name in names if name in OF_SWEEPS]), folder, record)
+    experiment = EXPERIMENTS.get(ds.attrs["title"])
+    whole = suited(ds, [name for name in names if name in OF_SWEEPS])
+    paths = draw_figures(ds, whole, folder, record, options=experiment.options(ds) if experiment else {})
     for labels, part in parts:
         single = suited(part, [name for name in names if name not in OF_SWEEPS])
         options = {"shuffled": _baseline(part, parts)} if not is_baseline(part) else {}

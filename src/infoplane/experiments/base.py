@@ -17,6 +17,33 @@ Draw = Callable[["xr.Dataset"], Any]
 
 
 @dataclasses.dataclass(frozen=True)
+class Stored:
+    """End points that another code stored of the same networks on the same inputs.
+
+    Attributes:
+        whose: who stored them.
+        input_entropy: H(X) in bits of the inputs that it measured: beside others its numbers mean nothing.
+        bits: I(X;T) of each layer at the end, by the name of the variant.
+    """
+
+    whose: str
+    input_entropy: float
+    bits: Mapping[str, Sequence[float]]
+
+    def beside(self, ds: "xr.Dataset") -> bool:
+        """Say whether a result has the same variants, layers and number of inputs."""
+        from infoplane.runs.combine import split
+
+        parts = {"  ".join(map(str, labels.values())): part for labels, part in split(ds)}
+        return all(
+            label in parts
+            and parts[label].sizes["layer"] == len(bits)
+            and abs(float(parts[label].attrs["input_entropy"]) - self.input_entropy) < 0.01
+            for label, bits in self.bits.items()
+        )
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment:
     """A packaged experiment.
 
@@ -30,6 +57,7 @@ class Experiment:
         paper_note: what is known of the difference.
         figures: names of the figure functions in `infoplane.plots` that it draws.
         claims: ids of the claims that it is there to decide, in `infoplane.experiments.claims`.
+        stored: what another code found, which the figure ``ends`` shows beside.
         computation: what is computed, for an experiment whose numbers come from a formula; of those that train
             networks None.
     """
@@ -43,6 +71,7 @@ class Experiment:
     paper_note: str
     figures: Sequence[str] = ("plane", "snapshots", "information", "training")
     claims: Sequence[str] = ()
+    stored: Stored | None = None
     computation: "Callable[[], Computation] | None" = None
 
     @property
@@ -52,6 +81,12 @@ class Experiment:
 
         name = self.config.get("data", {}).get("name")
         return name is not None and reads_files(name)
+
+    def options(self, ds: "xr.Dataset") -> dict[str, dict[str, Any]]:
+        """Return further arguments of its figures, by their name."""
+        if self.stored is None or not self.stored.beside(ds):
+            return {}
+        return {"ends": {"stored": self.stored.bits, "whose": self.stored.whose}}
 
     def tree(self, *, quick: bool = False, as_paper: bool = False) -> dict[str, Any]:
         """Return the configuration's keys with the variants that are asked for."""

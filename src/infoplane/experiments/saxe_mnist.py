@@ -21,7 +21,7 @@ SETTINGS: dict[str, Any] = {
 }
 """What the experiments on images have in common: Saxe et al.'s public code (ibsgd)."""
 
-FIGURES = ("compression", "variants", "information", "snapshots", "training")
+FIGURES = ("compression", "ends", "variants", "information", "snapshots", "training")
 
 SAXE_MNIST = Experiment(
     name="saxe-mnist",

@@ -13,6 +13,7 @@ from infoplane.plots.clouds import clouds
 from infoplane.plots.comparison import comparison
 from infoplane.plots.compression import compression
 from infoplane.plots.curves import information, training
+from infoplane.plots.ends import ends
 from infoplane.plots.errors import errors, has_errors
 from infoplane.plots.gradients import gradients
 from infoplane.plots.histograms import has_histograms, histograms
@@ -41,6 +42,7 @@ __all__ = [
     "clouds",
     "comparison",
     "compression",
+    "ends",
     "errors",
     "gradients",
     "histograms",
@@ -74,6 +76,7 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
     "training": training,
     "gradients": gradients,
     "compression": compression,
+    "ends": ends,
     "comparison": comparison,
     "violations": violations,
     "variants": variants,
@@ -97,7 +100,8 @@ FIGURES: Mapping[str, Callable[..., "Figure"]] = {
 """Every figure by its name; each takes a result."""
 
 OF_SWEEPS = (
-    "gradients", "compression", "variants", "windows", "lengths", "clouds", "levels", "precisions", "noise", "strengths"
+    "gradients", "compression", "ends", "variants", "windows", "lengths", "clouds", "levels", "precisions", "noise",
+    "strengths",
 )  # fmt: skip
 """Figures that take a whole sweep; the others take one of its combinations."""
 

@@ -161,10 +161,10 @@ def _drawn(source: Source) -> list[tuple[str, str]]:
     names = plots.suited(source.ds, experiment.figures)
     if is_sweep(source.ds):
         names = [one for one in names if one in plots.OF_SWEEPS]
-    drawn = []
+    drawn, options = [], experiment.options(source.ds)
     for one in names:
         content = io.BytesIO()
-        plots.FIGURES[one](source.ds).savefig(content, format="png", **plots.FORMATS["png"])
+        plots.FIGURES[one](source.ds, **options.get(one, {})).savefig(content, format="png", **plots.FORMATS["png"])
         drawn.append((one, base64.b64encode(content.getvalue()).decode("ascii")))
     return drawn
 

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from infoplane import results
+from infoplane.experiments.infonet_mnist import INFONET_MNIST, STORED
 from infoplane.runs.combine import COMPUTED, combine
 from infoplane.runs.config import override, parse
 from infoplane.runs.job import Job
@@ -164,6 +165,23 @@ def on_images(network):
         variants = [{"label": label} | changes for label, (changes, _) in named.items()]
         first = {"data.name": variants[0].pop("data.name"), "model.activation": variants[0].pop("model.activation")}
         return combine(parts, Job(parse(override(BASE, {"variants": variants, "name": "made-up"} | first))))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def by_infonet(network):
+    """Return a function that makes tanh networks by infonet's settings that end some bits from what it stored."""
+    settings = INFONET_MNIST.config
+    keys = {key: settings[key] for key in ("data", "model", "train", "estimators")}
+
+    def make(apart):
+        ds = network(changes=keys)
+        last = settings["train"]["epochs"]
+        ds = ds.isel(step=slice(last + 1)).assign_coords(epoch=[0, 1, 10, 50, 100, last])
+        ends = np.array(STORED.bits["tanh"])[:, None] + apart
+        ds["information"][:, :, -1] = np.minimum(ends, STORED.input_entropy)
+        return ds.assign_attrs(input_entropy=STORED.input_entropy)
 
     return make
 

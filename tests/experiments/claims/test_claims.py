@@ -170,6 +170,7 @@ WITH = {
     ),
     "image-tanh-compresses": (lambda m: m.images(), lambda m: m.images(tanh=GROW)),
     "image-relu-stays": (lambda m: m.images(), lambda m: m.images(relu=GROW)),
+    "infonet-image-ends": (lambda m: m.infonet(0.3), lambda m: m.infonet(3.0)),
     "image-any-data": (
         lambda m: m.images(("digits", "mnist")),
         lambda m: m.images(("digits", "mnist"), tanh=GROW, relu=FALL),
@@ -197,9 +198,9 @@ CLIPPED = {"clipped": True, "changes": {"model.activation": "relu"}}
 class Maker:
     """Makes results: of one network, or of several that differ in one key."""
 
-    def __init__(self, network, sweep, known, clouds, images, networks):
+    def __init__(self, network, sweep, known, clouds, images, networks, infonet):
         self._network, self._sweep, self.exact = network, sweep, known
-        self.clouds, self.images, self.networks = clouds, images, networks
+        self.clouds, self.images, self.networks, self.infonet = clouds, images, networks, infonet
 
     def one(self, i_xt=FALL, i_ty=LEARN, by=None, **options):
         return self._network(i_xt, i_ty, estimators=by, **options)
@@ -213,9 +214,9 @@ class Maker:
 
 
 @pytest.fixture(scope="module")
-def made(network, sweep, known_exactly, as_if_random, on_images, side_by_side):
+def made(network, sweep, known_exactly, as_if_random, on_images, side_by_side, by_infonet):
     """Return a function that gives the result that confirms a claim (0) or denies it (1), to be changed at will."""
-    maker, known = Maker(network, sweep, known_exactly, as_if_random, on_images, side_by_side), {}
+    maker, known = Maker(network, sweep, known_exactly, as_if_random, on_images, side_by_side, by_infonet), {}
 
     def result(claim, place):
         if (claim, place) not in known:

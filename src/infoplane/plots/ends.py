@@ -1,0 +1,136 @@
+"""What each layer knows of the input at the end of training, and knew at the start, network beside network."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from infoplane.errors import InputError
+from infoplane.plots import content, style
+from infoplane.results import mean_interval
+from infoplane.runs.combine import split
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHIFT = 0.3
+"""Of the distance between two layers, what the marks of all networks take."""
+
+END: dict[str, Any] = {"marker": "o", "markersize": 3, "linewidth": 1.2, "elinewidth": 0.8, "capsize": 2.0}
+START: dict[str, Any] = {"linestyle": ":", "linewidth": 1.0}
+STORED: dict[str, Any] = {"marker": "x", "markersize": 5.5, "markeredgewidth": 1.2, "linestyle": "none", "zorder": 6}
+KEY: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.2}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Line:
+    """One network in one panel.
+
+    Attributes:
+        ds: its result.
+        estimator: who measured it.
+        colour: of its marks, as matplotlib takes it.
+        shift: where its marks stand beside the layer's place.
+        stored: the end points that are held beside it.
+    """
+
+    ds: "xr.Dataset"
+    estimator: str
+    colour: Any
+    shift: float
+    stored: Sequence[float]
+
+
+def ends(ds: "xr.Dataset", *, stored: Mapping[str, Sequence[float]] | None = None, whose: str = "") -> "Figure":
+    """Draw I(X;T) of every layer at the last measured epoch, a line for each combination of a sweep.
+
+    A panel for each kind of estimator, its first one. Dots are means over members with the 95 % interval (Student's
+    t), dotted lines the means at the first measured epoch, crosses the end points that another code stored, dashed
+    lines H(X).
+
+    Args:
+        ds: a result, of a sweep or not.
+        stored: I(X;T) in bits of each layer at the end, by the name of the combination.
+        whose: who stored them.
+
+    Raises:
+        InputError: for a result in which nothing was measured, and for stored values of a combination or a number of
+            layers that it does not have.
+    """
+    parts = {"  ".join(map(str, labels.values())): part for labels, part in split(ds) if part.sizes["epoch"]}
+    if not parts:
+        raise InputError("ends needs a measured epoch, and this result has none")
+    _check(stored or {}, parts)
+    layers = max(([str(name) for name in part["layer"].values] for part in parts.values()), key=len)
+    colours = dict(zip(parts, style.layer_colours(len(parts)), strict=True))
+    panels = _panels(parts, colours, stored or {})
+    figure = style.new_figure(style.DOUBLE, 3.0)
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for ax, (title, lines) in zip(axes, panels.items(), strict=True):
+        style.dress(ax, "", "I(X;T) (bits)" if ax is axes[0] else "")
+        ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
+        for line in lines:
+            _draw(ax, line)
+        ax.set_xticks(range(len(layers)), layers, fontsize=style.SMALL, rotation=30, ha="right", rotation_mode="anchor")
+    if len(parts) > 1:
+        _name(figure, colours)
+    told = ["dots: end, mean and 95 % interval over members", "dotted: first measured epoch", "dashed: H(X)"]
+    told += [f"crosses: {whose}"] * bool(stored)
+    style.write_caption(figure, [content.caption(next(iter(parts.values())))[0], "  ·  ".join(told)])
+    return figure
+
+
+def _check(stored: Mapping[str, Sequence[float]], parts: "Mapping[str, xr.Dataset]") -> None:
+    """Refuse stored values that belong to nothing.
+
+    Raises:
+        InputError: for a combination or a number of layers that there is not.
+    """
+    for label, values in stored.items():
+        if label not in parts:
+            raise InputError(f"stored '{label}' is no combination of this result; it has: {', '.join(parts)}")
+        if len(values) != parts[label].sizes["layer"]:
+            layers = parts[label].sizes["layer"]
+            raise InputError(f"stored '{label}' has {len(values)} values; one for each of {layers} layers is needed")
+
+
+def _panels(
+    parts: "Mapping[str, xr.Dataset]", colours: Mapping[str, Any], stored: Mapping[str, Sequence[float]]
+) -> dict[str, list[_Line]]:
+    """Return the lines of each panel by its title: of every kind of estimator the first one."""
+    panels: dict[str, list[_Line]] = {}
+    for place, (label, part) in enumerate(parts.items()):
+        shift = SHIFT * ((place + 0.5) / len(parts) - 0.5)
+        kinds = {str(name).partition("(")[0]: str(name) for name in part["estimator"].values[::-1]}
+        for name in reversed(kinds.values()):
+            line = _Line(part, name, colours[label], shift, stored.get(label, ()))
+            panels.setdefault(content.describe_estimator(part, name), []).append(line)
+    return panels
+
+
+def _draw(ax: "Axes", line: _Line) -> None:
+    """Draw one network: its end, its beginning, and what is stored of another one like it."""
+    _, information = content.select(line.ds, line.estimator)
+    values = information.sel(variable="input").values
+    places = np.arange(values.shape[2]) + line.shift
+    last, first = values[:, -1], values[:, 0]
+    means, halves = np.transpose([mean_interval(of[np.isfinite(of)]) for of in last.T])
+    ax.errorbar(places, means, np.nan_to_num(halves), color=line.colour, **END)
+    if values.shape[1] > 1:
+        ax.plot(places, content.mean_sd(first)[0], color=line.colour, gid="start", **START)
+    if line.stored:
+        ax.plot(places, line.stored, color=line.colour, gid="stored", **STORED)
+    h_x = float(line.ds.attrs.get("input_entropy", np.nan))
+    if np.isfinite(h_x):
+        ax.axhline(h_x, gid="H(X)", **style.DASHED)
+
+
+def _name(figure: "Figure", colours: Mapping[str, Any]) -> None:
+    """Name the networks beside the panels."""
+    from matplotlib.lines import Line2D
+
+    marks = [Line2D([], [], label=label, color=colour, **KEY) for label, colour in colours.items()]
+    figure.legend(handles=marks, loc="outside right center", **style.LEGEND)
