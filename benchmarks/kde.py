@@ -16,7 +16,8 @@ import numpy as np
 from scipy.special import logsumexp
 
 from infoplane.data import szt
-from infoplane.estimators._pairs import pair_sums, unit_ball
+from infoplane.estimators._pairs import pair_sums
+from infoplane.estimators._pairs_rows import unit_ball
 from infoplane.estimators.base import Layers
 from infoplane.estimators.kde import Kde
 

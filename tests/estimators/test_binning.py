@@ -1,6 +1,7 @@
 """Binning against values worked out by hand and against a slow, independent implementation."""
 
 import math
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from infoplane import InputError, layer_information
 from infoplane.estimators import Binning
 from infoplane.estimators.base import Layers
-from infoplane.estimators.cells import uniform_cells
+from infoplane.estimators.binning import FITTED
+from infoplane.estimators.cells import equal_mass_edges, uniform_cells
 
 
 def slow_entropy(symbols):
@@ -301,3 +303,28 @@ def test_numbers_of_any_size_are_binned_without_a_warning(edges, size):
     assert 0 <= spread.input.bits <= math.log2(21)
     if edges == "layer" and size > 1e-300:
         assert spread.input.bits == pytest.approx(math.log2(21), abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 2, 79, 4096])
+def test_edges_of_equal_mass_are_numpys_quantiles(kind, n):
+    t = np.random.default_rng(n).normal(0, 5, (1, n)).astype(kind)
+    edges = equal_mass_edges(t, 30, distinct=False)
+    np.testing.assert_array_equal(edges, np.unique(4 * np.quantile(0.25 * t.astype(float), np.arange(1, 30) / 30)))
+
+
+@pytest.mark.parametrize("edges", ["fixed", "idnns", "width", "layer", "quantile", "adaptive"])
+@pytest.mark.parametrize("per", ["layer", "unit"])
+def test_a_wide_layer_is_cut_a_few_units_at_a_time(edges, per):
+    """240 units of 50 000 samples: cells of all units at once would be five times as large as the layer."""
+    if per == "unit" and edges not in FITTED:
+        return
+    t = np.random.default_rng(0).standard_normal((1, 240, 50_000), np.float32)
+    estimator = Binning(edges=edges, per=per)
+    tracemalloc.start()
+    try:
+        estimator.measure(Layers(t, np.arange(50_000) % 2))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < (2.3 if edges in ("quantile", "adaptive") and per == "layer" else 0.7) * t.nbytes

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infoplane.estimators import _pairs
-from infoplane.estimators._pairs import pair_sums, unit_ball
+from infoplane.estimators._pairs import pair_sums
+from infoplane.estimators._pairs_rows import unit_ball
 
 # Exponent scale of each way to do the arithmetic, and the error in bits that it may make: the rounding of
 # exponents below 60 in float32 (6e-8 · 60) or float64, and of sums of up to 1000 terms.

@@ -7,7 +7,8 @@ from jaxtyping import Bool, Float, Int
 
 from infoplane._arrays import Codes
 from infoplane.estimators._pairs_kernel import ALIKE, APART, MIXED
-from infoplane.estimators.rows import mix_in, row_codes
+from infoplane.estimators._pairs_rows import Rows, codes_of
+from infoplane.estimators.rows import mix_in
 
 MERGE_BELOW = 0.9
 """Share of distinct rows below which merging equal ones costs less than it saves."""
@@ -22,8 +23,6 @@ QUIET = 250_000
 """Multiplications in a matrix product for which BLAS wakes no threads: they would go on spinning for
 milliseconds and take the cores from the pass over the pairs (measured: it doubled the time of the whole)."""
 
-Rows = Float[np.ndarray, "row dim"]
-
 
 @dataclasses.dataclass(frozen=True)
 class Merged:
@@ -34,11 +33,10 @@ class Merged:
     place: Int[np.ndarray, " sample"]
 
 
-def merge_equal(rows: Float[np.ndarray, "sample dim"], labels: Codes) -> Merged | None:
+def merge_equal(rows: Rows, labels: Codes) -> Merged | None:
     """Merge rows that are equal in all coordinates and in label; None where few rows are."""
-    mixed = row_codes(rows.T[None])
-    mix_in(mixed, labels.astype(rows.dtype)[None])
-    codes = mixed[0]
+    codes = codes_of(rows)
+    mix_in(codes[None], labels.astype(np.float64)[None])
     ordered = np.sort(codes)
     if 1 + (ordered[1:] != ordered[:-1]).sum() > MERGE_BELOW * len(rows):
         return None

@@ -1,6 +1,7 @@
 """Plug-in information of a layer quantised into cells."""
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,6 +18,9 @@ FITTED = ("layer", "run", "quantile", "adaptive")
 """Edges that follow the activations, of the whole layer or unit by unit."""
 
 MAX_BINS = 2**20
+
+Numbering = Callable[[cells.Activations], cells.Cells]
+"""Numbers the cells of some units' values between edges that are settled."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,22 +130,29 @@ class Binning(EntropyEstimator):
         """Number the joint cell of each sample of one layer, which is finite."""
         return cells.mixed_radix(self._digits(layers.host[index], layers, index))
 
-    def _digits(self, t: Float[np.ndarray, "dim sample"], layers: Layers, index: int) -> list[tuple[np.ndarray, int]]:
-        """Return the cells of each unit and their number."""
+    def _digits(self, t: Float[np.ndarray, "dim sample"], layers: Layers, index: int) -> Iterator[cells.Digit]:
+        """Give the cells of each unit and their number; of a wide layer few units are held at a time."""
         if self.edges == "width":
-            return cells.width_cells(t, self.width)
-        parts = [t] if self.per == "layer" else [t[unit : unit + 1] for unit in range(len(t))]
-        return [(row, self.bins) for part in parts for row in self._cells(part, layers, index)]
+            yield from cells.width_cells(t, self.width)
+            return
+        for part in [t] if self.per == "layer" else [t[unit : unit + 1] for unit in range(len(t))]:
+            number, step = self._numbering(part, layers, index), max(1, cells.BLOCK // t.shape[1])
+            for start in range(0, len(part), step):
+                yield from ((row, self.bins) for row in number(part[start : start + step]))
 
-    def _cells(self, t: Float[np.ndarray, "dim sample"], layers: Layers, index: int) -> cells.Cells:
+    def _numbering(self, t: Float[np.ndarray, "dim sample"], layers: Layers, index: int) -> Numbering:
+        """Settle the edges of some units and return what numbers the cells of their values."""
         if self.edges == "quantile" or self.edges == "adaptive":
-            return cells.equal_mass_cells(t, self.bins, distinct=self.edges == "adaptive")
+            edges = cells.equal_mass_edges(t, self.bins, distinct=self.edges == "adaptive")
+            return lambda part: cells.cells_between(part, edges)
+        low, high, n_equal = self.low, self.high, self.bins
         if self.edges == "layer":
-            return cells.uniform_cells(t, *cells.value_range(t), self.bins)
-        if self.edges == "run":
-            return cells.uniform_cells(t, *cells.widened(*layers.range_over_run(index)), self.bins)
-        n_equal = self.bins - 1 if self.edges == "idnns" else self.bins
-        return cells.uniform_cells(t, self.low, self.high, n_equal, last_open=self.edges == "idnns")
+            low, high = cells.value_range(t)
+        elif self.edges == "run":
+            low, high = cells.widened(*layers.range_over_run(index))
+        elif self.edges == "idnns":
+            n_equal = self.bins - 1
+        return lambda part: cells.uniform_cells(part, low, high, n_equal, last_open=self.edges == "idnns")
 
     def clipped_share(self, t: Float[np.ndarray, "dim sample"]) -> float:
         """Share of values outside the range of fixed edges."""

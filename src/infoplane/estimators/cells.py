@@ -1,11 +1,15 @@
 """Quantising activations: which cell each value lies in, and one number for each sample's joint cell."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 
 Activations = Float[np.ndarray, "dim sample"]
 Cells = Int[np.ndarray, "dim sample"]
 Codes = UInt64[np.ndarray, " sample"]
+Digit = tuple[Int[np.ndarray, " sample"], int]
+"""The cell of a unit in each sample, and how many cells there are."""
 
 
 EXTREME = 100
@@ -55,42 +59,49 @@ def uniform_cells(t: Activations, low: float, high: float, n_cells: int, *, last
     return cells
 
 
-def width_cells(t: Activations, width: float) -> list[tuple[Int[np.ndarray, " sample"], int]]:
+def width_cells(t: Activations, width: float) -> Iterator[Digit]:
     """Number the cell floor(t / width) of each unit's values from 0, with the number of cells, unit by unit."""
-    cells = []
-    with np.errstate(over="ignore"):  # beyond the largest number there is one last cell
-        quotients = t.astype(np.float64) / width
-    for values in quotients:
-        floors = np.floor(values)
+    for values in t:
+        with np.errstate(over="ignore"):  # beyond the largest number there is one last cell
+            floors = np.floor(values.astype(np.float64) / width)
         if np.isfinite(floors).all() and (span := floors.max() - floors.min()) < 2**31:
-            cells.append(((floors - floors.min()).astype(np.int64), int(span) + 1))
+            yield (floors - floors.min()).astype(np.int64), int(span) + 1
         else:  # as many cells as there are different ones
             different, ranks = np.unique(floors, return_inverse=True)
-            cells.append((ranks.astype(np.int64), len(different)))
-    return cells
+            yield ranks.astype(np.int64), len(different)
 
 
-def equal_mass_cells(t: Activations, n_cells: int, *, distinct: bool) -> Cells:
-    """Number the cell of each value between quantiles of all values, or of the distinct ones among them.
+def equal_mass_edges(t: Activations, n_cells: int, *, distinct: bool) -> Float[np.ndarray, " edge"]:
+    """Return the edges at quantiles of all values, or of the distinct ones among them, four times as large as values.
 
     Equal values share a cell, so there are fewer cells than asked for where one value is frequent; with
     ``distinct`` such a value (the zeros of a rectified unit) counts once and takes one cell at most.
     """
-    pool = np.unique(t) if distinct else t.ravel()
+    pool = np.unique(t) if distinct else np.sort(t, axis=None)
+    places = np.arange(1, n_cells) / n_cells * (len(pool) - 1)
+    below = np.floor(places).astype(np.int64)
     # quarters, since quantiles take differences, which must not overflow
-    edges = 4 * np.unique(np.quantile(0.25 * pool.astype(np.float64), np.arange(1, n_cells) / n_cells))
+    low, high = (0.25 * pool[np.minimum(below + step, len(pool) - 1)].astype(np.float64) for step in (0, 1))
+    share = places - below
+    nearer = np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share))
+    return 4 * np.unique(nearer)
+
+
+def cells_between(t: Activations, edges: Float[np.ndarray, " edge"]) -> Cells:
+    """Number the cell of each value between rising edges; a cell holds its lower one."""
     return np.searchsorted(edges, t, side="right")
 
 
-def mixed_radix(digits: list[tuple[Int[np.ndarray, " sample"], int]]) -> Codes:
+def mixed_radix(digits: Iterable[Digit]) -> Codes:
     """Number the joint cell of all units without collisions, one number for each sample.
 
     Units (cells and their number) are joined as digits of one number while that fits into 63 bits; then the
     numbers met so far are replaced by their ranks and joining goes on.
     """
-    cells, largest = digits[0]
+    rest = iter(digits)
+    cells, largest = next(rest)
     codes = cells.astype(np.uint64)
-    for cells, n_cells in digits[1:]:
+    for cells, n_cells in rest:
         if largest * n_cells >= 2**63:
             different, ranks = np.unique(codes, return_inverse=True)
             codes, largest = ranks.astype(np.uint64), len(different)

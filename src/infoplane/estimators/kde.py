@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from infoplane.errors import InputError
-from infoplane.estimators._pairs import UNRESOLVED, PairSums, pair_sums, unit_ball
+from infoplane.estimators._pairs import UNRESOLVED, PairSums, pair_sums
+from infoplane.estimators._pairs_rows import in_unit_ball, mean_square
 from infoplane.estimators.base import (
     SATURATION_MARGIN,
     EntropyEstimator,
@@ -187,8 +188,8 @@ def _measure_layer(layers: Layers, index: int, noises: list[Noise]) -> list[_Res
     t = layers.host[index]
     if (t == t[:, :1]).all():
         return [_plain(0.0, "constant", f"all {layers.n_samples} rows are equal")] * len(noises)
-    rows, radius = unit_ball(t)
-    spread = float(np.einsum("sd,sd->", rows, rows) / rows.size) * radius * radius  # mean variance of a unit
+    rows, radius = in_unit_ball(t)
+    spread = mean_square(rows) * radius * radius  # mean variance of a unit
     variances = [noise.variance * (spread if noise.relative else 1.0) for noise in noises]
     scales = np.array([_scale(radius, variance) for variance in variances])
     resolved = scales < UNRESOLVED

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane.errors import InputError, did_you_mean
-from infoplane.estimators._pairs import unit_ball
+from infoplane.estimators._pairs_rows import unit_ball
 from infoplane.estimators.base import SATURATION_MARGIN, LayerEstimator, Layers, LayerValues, Values
 
 WIDTHS = ("silverman", "neighbours", "alignment")
