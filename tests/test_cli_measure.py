@@ -119,6 +119,41 @@ def test_the_numbers_are_those_of_the_activations_by_hand(here):
             assert got == pytest.approx([exact.input.bits, exact.label.bits], abs=1e-6)
 
 
+def write_images(folder, part, n):
+    """Write images of 2 × 2 pixels with their labels as IDX files."""
+    pixels = np.random.default_rng(n).integers(0, 256, (n, 2, 2), np.uint8)
+    folder.mkdir(exist_ok=True)
+    head = struct.pack(">HBB3I", 0, 8, 3, n, 2, 2)
+    (folder / f"{part}-images-idx3-ubyte").write_bytes(head + pixels.tobytes())
+    (folder / f"{part}-labels-idx1-ubyte").write_bytes(
+        struct.pack(">HBBI", 0, 8, 1, n) + bytes(n // 2) + b"\1" * (n // 2)
+    )
+    return pixels.reshape(n, 4).astype(np.float32) / np.float32(255)
+
+
+def test_a_folder_of_images_is_data_as_a_whole_or_one_of_its_parts(here, tmp_path):
+    parts = [write_images(tmp_path / "pictures", "train", 40), write_images(tmp_path / "pictures", "t10k", 24)]
+    command = ["measure", "checkpoints", "--model", here, "--layers", "hid*", "--out", "out", "--data"]
+    code, _, err = infoplane(*command, "pictures:train", "--held-out", "pictures:test")
+    assert (code, err) == (0, "")
+    ds = ip.load("out")
+    for name, x in zip(("information", "held_out_information"), parts, strict=True):
+        labels = np.arange(len(x)) * 2 // len(x)
+        bits = ip.layer_information(np.tanh(x @ weights_of(5)["first"]), labels)
+        got = ds[name].sel(epoch=5).values.ravel()
+        assert got == pytest.approx([bits.input.bits, bits.label.bits], abs=1e-6)
+    command[-2] = "whole"
+    assert infoplane(*command, "pictures")[0] == 0
+    assert ip.load("whole").attrs["n_samples"] == 64
+
+
+def test_a_part_of_a_folder_that_is_not_there_is_told(here, tmp_path):
+    write_images(tmp_path / "tested", "t10k", 24)
+    code, _, err = infoplane("measure", "checkpoints", "--model", here, "--data", "tested:train")
+    assert code == 2
+    assert "--data tested:train: holds no train images; it has: 24 test rows of 2 × 2" in " ".join(err.split())
+
+
 @pytest.mark.parametrize(
     ("schedule", "epochs"), [("every", [0, 1, 2, 5]), ("2", [0, 2, 5]), ("1,5", [0, 1, 5]), ("log", [0, 1, 2, 5])]
 )

@@ -27,8 +27,16 @@ def measure(
     model: Annotated[
         str, typer.Option(metavar="MODULE:FACTORY", help="A function without arguments that makes the model.")
     ],
-    data: Annotated[str, typer.Option(metavar="FILE|NAME", help="A .npz, .csv or .mat file, or a data set of list.")],
-    held_out: Annotated[str | None, typer.Option(metavar="FILE|NAME", help="A second set, measured beside.")] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|DIR|NAME",
+            help="A .npz, .csv or .mat file, a folder of images (DIR:test takes one part), or a data set of list.",
+        ),
+    ],
+    held_out: Annotated[
+        str | None, typer.Option(metavar="FILE|DIR|NAME", help="A second set, measured beside.")
+    ] = None,
     estimator: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="One of list; may be repeated; default: binning.")
     ] = None,
@@ -106,10 +114,15 @@ def _schedule(text: str) -> Any:
 
 
 def _load(what: str) -> "tuple[np.ndarray, np.ndarray | None]":
-    """Return the inputs and labels of a file or of a data set by name."""
+    """Return the inputs and labels of a file, a folder of images or one of its parts, or of a data set by name."""
     from infoplane import data
     from infoplane.data.own import load_samples
 
+    folder, _, part = what.rpartition(":")
+    if Path(what).is_dir():
+        folder, part = what, ""
+    if part in ("", "train", "test") and folder and Path(folder).is_dir():
+        return _images(Path(folder), part)
     if what in data.DATASETS and not Path(what).exists():
         made = data.make(what)
         return made.inputs, made.labels
@@ -117,6 +130,24 @@ def _load(what: str) -> "tuple[np.ndarray, np.ndarray | None]":
         raise InputError(f"data '{what}' is no file with an ending, nor a data set{did_you_mean(what, data.DATASETS)}")
     samples = load_samples(what)
     return samples.inputs, samples.labels
+
+
+def _images(folder: Path, part: str) -> "tuple[np.ndarray, np.ndarray | None]":
+    """Return the images in a folder, one a row, and their labels; of one part or, where it is empty, all.
+
+    Raises:
+        InputError: for a folder without images, or without that part.
+    """
+    from infoplane import data
+
+    images = data.load(data.guess(folder), folder)
+    if not part:
+        return images.inputs, images.labels
+    assert images.split is not None
+    chosen = images.split == part
+    if not chosen.any():
+        raise InputError(f"--data {folder}:{part}: holds no {part} images; it has: {images.summary}")
+    return images.inputs[chosen], images.labels[chosen]
 
 
 def _find_factory(text: str) -> Callable[[], Any]:
