@@ -14,6 +14,7 @@ import time
 import pytest
 
 import infoplane as ip
+from in_process import infoplane
 from infoplane import cli
 from infoplane.experiments.base import Experiment
 from infoplane.runs.config import parse
@@ -26,16 +27,6 @@ SMALL = [*BINS, "--members", "2", "--set", "train.epochs=12", "--set", "model.hi
 SMALL += ["--set", "train.batch_size=1024"]
 LONG = ["run", "szt", *BINS, "--members", "4", "--set", "train.batch_size=1024", "--set", "schedule.points=40", "--set"]
 PROGRAM = "from infoplane import cli; cli.progress.Progress.PLAIN_SECONDS = 0.0; cli.main()"
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,15 @@
 """The commands `infoplane benchmark`: tables, files, failures, interruption."""
 
-import contextlib
 import csv
-import io
 import re
-import sys
 
 import pytest
 
-from infoplane import cli
+from in_process import infoplane
 from infoplane.errors import InputError
 from infoplane.truth import benchmark
 
 ONE = ["--tasks", "1v1-normal-*", "--n", "300"]
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,16 @@
 """The command that holds runs against claims: tables, exports, exit codes."""
 
-import contextlib
 import csv
 import io
 import json
 import re
-import sys
 
 import pytest
 
-from infoplane import cli
+from in_process import infoplane
 from infoplane.experiments.claims import CLAIMS
 
 SMALL = ["--members", "2", "--set", "train.epochs=6", "--set", "model.hidden=[4, 3]", "--set", "train.batch_size=1024"]
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")

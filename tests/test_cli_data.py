@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
+from in_process import infoplane
 from infoplane import cli
 from infoplane.data.download import Download
 from infoplane.runs.store import Store
@@ -22,16 +23,6 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
 PIXELS[5] = PIXELS[4]  # one image occurs twice
 NAMES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 UNVERIFIED = "--accept-unverified"
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
 def write_images(folder, labels=(0, 1, 2, 3, 4, 4)):

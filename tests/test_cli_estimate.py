@@ -1,30 +1,17 @@
 """The command `infoplane estimate`: files in, bits out; bad files end with one line and code 2."""
 
-import contextlib
-import io
 import re
-import sys
 
 import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane import cli
+from in_process import infoplane
 from infoplane.cli.arrays import read_array
 from infoplane.cli.estimate import estimate_lines
 from infoplane.errors import InputError
 from infoplane.estimators.base import Estimate, Null
 from infoplane.truth import Normal
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The command that makes the film: what it writes, what it refuses in one line, and that Ctrl-C leaves nothing."""
 
-import contextlib
 import io
 import signal
 import subprocess
@@ -10,17 +9,8 @@ import time
 import numpy as np
 import pytest
 
+from in_process import infoplane
 from infoplane import cli, results
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
 def save(path, n_epochs):

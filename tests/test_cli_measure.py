@@ -1,7 +1,5 @@
 """``infoplane measure``: from a folder of checkpoints and a module to a table, a result and figures."""
 
-import contextlib
-import io
 import json
 import os
 import re
@@ -14,7 +12,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane import cli
+from in_process import infoplane
 
 MODULE = """
 import numpy as np
@@ -37,17 +35,6 @@ import torch
 def make():
     return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
 """
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        patch.setattr(sys, "path", [*sys.path])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
 
 
 def weights_of(epoch):

@@ -1,24 +1,10 @@
 """The command line on the folder of a recording: figures that fit, status, what cannot be resumed."""
 
-import contextlib
-import io
-import sys
-
 import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane import cli
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
+from in_process import infoplane
 
 
 @pytest.fixture

@@ -1,22 +1,9 @@
 """The command `infoplane report`: what it prints, where it writes, how it refuses."""
 
-import contextlib
-import io
-import sys
-
 import pytest
 
-from infoplane import cli, results
-
-
-def infoplane(*arguments):
-    """Exit code, standard output and standard error of a command, run in this process."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as end:
-            cli.main()
-    return end.value.code or 0, out.getvalue(), err.getvalue()
+from in_process import infoplane
+from infoplane import results
 
 
 @pytest.fixture
