@@ -2,6 +2,7 @@
 
     python benchmarks/images.py                    # training rates as ratios, about two minutes
     python benchmarks/images.py member FOLDER      # one saxe-mnist member on MNIST: 100 epochs, 20 measured
+    python benchmarks/images.py memory [ROWS]      # one member on so many made-up images, 240 000: the largest memory
 
 Rates are examples a second of one network, after compilation, on made-up images (the cost does not depend on them).
 PyTorch (by one thread a core, and by one: the faster counts) and infoplane take turns in a process each, so that what
@@ -10,10 +11,12 @@ else the machine does hits both.
 
 import itertools
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -144,9 +147,45 @@ def member(folder: str) -> None:
     print(f"{ds.sizes['epoch']} epochs measured in {seconds:.0f} s (target 480), {peak:.2f} GiB at the peak")
 
 
+def memory(rows: int) -> None:
+    """Train one member for an epoch, measure it by bins on all of so many made-up images, and print the largest memory.
+
+    With Gaussian noise too where there are no more than 70 000: the pairs of 240 000 take an hour.
+    """
+    import infoplane as ip
+
+    rng, start = np.random.default_rng(0), time.perf_counter()
+    classes = rng.integers(0, N_CLASSES, rows).astype(np.uint8)
+    means = rng.integers(0, 128, (N_CLASSES, 28, 28), np.uint8)
+    with tempfile.TemporaryDirectory() as place:
+        with (Path(place) / "train-images-idx3-ubyte").open("wb") as file:
+            file.write(struct.pack(">HBB3I", 0, 8, 3, rows, 28, 28))
+            for of in np.array_split(classes, max(rows // 5000, 1)):
+                file.write((means[of] + rng.integers(0, 128, (len(of), 28, 28), np.uint8)).tobytes())
+        labels = struct.pack(">HBBI", 0, 8, 1, rows) + classes.tobytes()
+        (Path(place) / "train-labels-idx1-ubyte").write_bytes(labels)
+        bins = {"name": "binning", "edges": "width", "width": 0.5}
+        ds = ip.run(
+            "images",
+            place + "/run",
+            members=1,
+            variants=[],
+            data={"name": "idx", "path": place},
+            train={"epochs": 1},
+            schedule={"kind": "list", "epochs": [1]},
+            measure={"rows": None, "parts": ["all"]},
+            estimators=[bins, {"name": "kde", "variance": 0.1}] if rows <= 70_000 else [bins],
+        )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    seconds, by = time.perf_counter() - start, " and ".join(map(str, ds["estimator"].values))
+    print(f"{ds.attrs['n_samples']} rows by {by}: {peak:.2f} GiB at the peak (target 3), {seconds:.0f} s")
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["member"]:
         member(sys.argv[2])
+    elif sys.argv[1:2] == ["memory"]:
+        memory(int(sys.argv[2]) if len(sys.argv) > 2 else 240_000)
     elif len(sys.argv) > 1:
         serve(sys.argv[1])
     else:
