@@ -247,9 +247,25 @@ def test_away_from_a_terminal_progress_is_a_plain_line_now_and_then(monkeypatch)
     assert err.getvalue() == "szt: 50%, 1 net-epochs/s, 50 s left\nszt: 80%, 1 net-epochs/s, 20 s left\n"
 
 
+def test_where_nothing_is_finished_for_long_a_line_says_that_it_goes_on(monkeypatch):
+    monkeypatch.setattr(cli.progress.Progress, "QUIET_SECONDS", 0.2)
+    err = io.StringIO()
+    with contextlib.redirect_stderr(err), cli.progress.Progress("szt") as progress:
+        progress.show(Event(30))
+        deadline = time.monotonic() + 20
+        while "still at it" not in err.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert re.match(r"szt: 30%, nothing finished for \d+ s, still at it\n", err.getvalue())
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1234.4, "1,234"), (9.96, "10"), (0.384, "0.38")])
+def test_slow_rates_have_two_digits(rate, words):
+    assert cli.progress._pace(rate, "net-epochs") == f"{words} net-epochs/s"
+
+
 def test_a_run_away_from_a_terminal_prints_progress_on_stderr_only(finished):
     _, _, out, err = finished
-    assert re.match(r"szt: \d+%, [\d,]+ net-epochs/s, \d+ s left\n", err)
+    assert re.match(r"szt: \d+%, [\d,.]+ net-epochs/s, \d+ s left\n", err)
     assert "net-epochs" not in out
 
 

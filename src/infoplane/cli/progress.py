@@ -38,28 +38,48 @@ def compute(name: str, work: "Callable[[OnEvent], xr.Dataset]") -> "xr.Dataset":
 
 
 class Progress:
-    """Draws progress on stderr: a bar on a terminal, elsewhere a plain line every 30 seconds."""
+    """Draws progress on stderr: a bar on a terminal, elsewhere a plain line every 30 seconds.
+
+    While nothing is finished, as when a wide layer is measured, the bar counts the time and the lines say so.
+    """
 
     PLAIN_SECONDS = 30.0
+    QUIET_SECONDS = 60.0
+    """How often a line is due, and how long nothing may be said at all."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __enter__(self) -> "Progress":
+        import threading
         import time
 
         self._clock = time.monotonic
-        self._said = self._clock()
+        self._said = self._moved = self._clock()
+        self._share = 0.0
+        self._ended = threading.Event()
         self._begun: tuple[float, int] | None = None
         self._done = 0
         self._bar: Any = _bar(self._name) if sys.stderr.isatty() else None
         if self._bar:
             self._bar.start()
+        else:
+            threading.Thread(target=self._watch, name="progress", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._ended.set()
         if self._bar:
             self._bar.stop()
+
+    def _watch(self) -> None:
+        """Say that the work goes on where nothing has been finished for long."""
+        while not self._ended.wait(self.QUIET_SECONDS / 4):
+            now = self._clock()
+            if now - self._said >= self.QUIET_SECONDS:
+                self._said = now
+                at_it = f"{self._share:.0%}, nothing finished for {now - self._moved:.0f} s, still at it"
+                typer.echo(f"{self._name}: {at_it}", err=True)
 
     def show(self, event: Any) -> None:
         """Draw one event of the engine."""
@@ -73,17 +93,18 @@ class Progress:
         now = self._clock()
         if done < self._done:  # the next one of several files
             self._begun = None
-        self._done = done
+        if done > self._done:
+            self._moved = now
+        self._done, self._share = done, done / total if total else 0.0
         begin, before = self._begun = self._begun or (now, done)  # not the time to compile
         rate = (done - before) / max(now - begin, 1e-9)
         if self._bar:
-            pace = f"{rate:,.0f} {unit}/s"
-            self._bar.update(self._bar.task_ids[0], total=total, completed=done, rate=pace)
+            self._bar.update(self._bar.task_ids[0], total=total, completed=done, rate=_pace(rate, unit))
         elif rate > 0 and now - self._said >= self.PLAIN_SECONDS:
             self._said = now
             left = (total - done) / rate
             typer.echo(
-                f"{self._name}: {done / total:.0%}, {rate:,.0f} {unit}/s, {left:.0f} s left",
+                f"{self._name}: {done / total:.0%}, {_pace(rate, unit)}, {left:.0f} s left",
                 err=True,
             )
 
@@ -95,6 +116,11 @@ class Progress:
             typer.echo(text, err=True)
 
 
+def _pace(rate: float, unit: str) -> str:
+    """Return a rate in words; a slow one with its first two digits."""
+    return f"{rate:,.0f} {unit}/s" if rate >= 10 else f"{rate:.2g} {unit}/s"
+
+
 def _bar(name: str) -> Any:
     from rich import progress
     from rich.console import Console
@@ -104,6 +130,8 @@ def _bar(name: str) -> Any:
         progress.BarColumn(),
         progress.TaskProgressColumn(),
         progress.TextColumn("{task.fields[rate]}"),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("·"),
         progress.TimeRemainingColumn(),
         console=Console(stderr=True),
     )
