@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import math
 import struct
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ import pytest
 from infoplane import data
 from infoplane.data import images
 from infoplane.errors import InputError, StoreError
+from real_files import folder_of
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (7, 4, 3), dtype=np.uint8)
 CLASSES = np.array([3, 1, 4, 1, 5, 9, 2], np.uint8)
@@ -81,10 +80,7 @@ def test_digits_come_with_scikit_learn():
 
 
 def real(name):
-    folder = SHARED / name
-    if not folder.is_dir():
-        pytest.skip(f"needs the files of {name} in shared/data beside the repository")
-    return data.load(name, folder)
+    return data.load(name, folder_of(name))
 
 
 def test_mnist_is_whole():
