@@ -5,7 +5,7 @@ from jaxtyping import Float, Int, UInt64
 
 from infoplane.estimators.rows import row_codes
 
-WIDE = 2**29
+WIDE = 2**27
 """Bytes of a float64 copy of a layer from which on none is made."""
 
 PIECE = 2048

@@ -190,8 +190,12 @@ class GroupRun:
     def _measure(self, epoch: int, state: State, layers: Sequence[int]) -> list[Rows]:
         """Measure some layers of the kept members by every estimator."""
         # the activations of every layer, though some may do: another program could round differently
+        blocks = []
         with self._turn():
-            blocks = [[self._measure_layer(epoch, *seen[layer]) for layer in layers] for seen in self._observe(state)]
+            observed = self._observe(state)
+            while seen := next(observed, None):
+                blocks.append([self._measure_layer(epoch, *seen[layer]) for layer in layers])
+                del seen  # before the next one is observed: of 70 000 rows each takes most of a gigabyte
         return [join_members(of_layer) for of_layer in zip(*blocks, strict=True)]
 
     def _turn(self) -> contextlib.AbstractContextManager[Any]:
@@ -209,6 +213,7 @@ class GroupRun:
                 Seen(*of_layer) for of_layer in zip(activations, spreads, ranges, self._in_float64(state), strict=True)
             ]
             first = here.stop
+            del activations, spreads
 
     def _in_float64(self, state: State) -> list[np.ndarray] | list[None]:
         """Activations of the kept members in float64, where these are asked for."""
