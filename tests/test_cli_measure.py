@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +117,20 @@ def write_images(folder, part, n):
         struct.pack(">HBBI", 0, 8, 1, n) + bytes(n // 2) + b"\1" * (n // 2)
     )
     return pixels.reshape(n, 4).astype(np.float32) / np.float32(255)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("images:valid", "data 'images:valid' names the part 'valid' of the folder images; expected train or test"),
+        ("x" * 300, f"{'x' * 300}: File name too long"),
+        ("x" * 300 + ".npz", f"{'x' * 300}.npz: File name too long"),
+    ],
+)
+def test_a_part_or_a_path_that_cannot_be_is_told_in_a_line(here, data, told):
+    write_images(Path("images"), "train", 6)
+    code, _, err = infoplane("measure", "checkpoints", "--model", here, "--data", data)
+    assert (code, err) == (2, f"infoplane: {told}\n")
 
 
 def test_a_folder_of_images_is_data_as_a_whole_or_one_of_its_parts(here, tmp_path):

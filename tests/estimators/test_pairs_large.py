@@ -86,3 +86,18 @@ def test_a_layer_too_large_to_copy_is_measured_alike(monkeypatch, variance):
     for one, other in ((parts.input, whole.input), (parts.label, whole.label)):
         assert one.bits == pytest.approx(other.bits, abs=1e-6)
         assert one.flags == other.flags
+
+
+@pytest.mark.parametrize("distinct", [1, 50, 300])
+def test_a_large_layer_of_few_distinct_rows_is_measured_alike(monkeypatch, distinct):
+    """Merged, its rows are one part of the two that are held."""
+    t = layer(distinct).T[np.random.default_rng(0).integers(distinct, size=2000)]
+    t[0] += 1
+    rows, labels = unit_ball(t.T)[0], np.arange(2000) % 3
+    options = {"scales": np.array([4.0, 1000.0]), "tolerance": 1e-9}
+    whole = pair_sums(rows, labels, **options)
+    monkeypatch.setattr(_pairs_tiles, "TILE", 7 * 128 * DIM * 8)
+    parts = pair_sums(rows, labels, **options)
+    for name in ("upper", "lower", "upper_within", "lower_within"):
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-12)
+    assert (parts.copies, parts.skipped) == (whole.copies, whole.skipped)

@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 
+import infoplane as ip
 from infoplane.errors import ConfigError, StoreError
 from infoplane.experiments import configure
 from infoplane.experiments.side_by_side import on_data
@@ -64,3 +65,14 @@ def test_sets_of_one_name_and_missing_ones_are_refused(folders, tmp_path):
         images_on([folders[0], folders[0]])
     with pytest.raises(StoreError, match="no such folder"):
         images_on([tmp_path / "nothing", folders[0]])
+
+
+def test_paths_that_lead_nowhere_are_refused_in_a_line(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    for name, told in (("loop", "no such folder"), ("x" * 300, "File name too long")):
+        for given in ([tmp_path / name], [tmp_path / name, tmp_path]):
+            with pytest.raises(StoreError, match=told):
+                on_data(given, {}, {})
+    for load in (ip.datasets.load_file, ip.datasets.mnist):
+        with pytest.raises(StoreError, match="File name too long"):
+            load("x" * 300 + ".npz")

@@ -66,6 +66,20 @@ def test_what_another_code_stored_stands_beside_its_network_in_its_colour(varied
     assert "crosses" not in ends(varied).get_suptitle()
 
 
+def test_stored_values_stand_in_the_panel_of_their_estimator_only(varied, by_id):
+    figure = ends(varied, stored={"deep": [12.0, 11.0, 9.0, 2.0]}, whose="somebody", by="kde")
+    assert [len(by_id(ax, "stored")) for ax in figure.axes] == [0, 1]
+    assert "crosses" not in ends(varied, stored={"deep": [12.0, 11.0, 9.0, 2.0]}, by="kde(x)").get_suptitle()
+
+
+def test_layers_of_one_name_stand_above_one_another_whatever_the_depth(varied, by_id):
+    ax = ends(varied).axes[0]
+    names = [tick.get_text() for tick in ax.get_xticklabels()]
+    for (_, part), line in zip(split(varied), by_id(ax, "start"), strict=True):
+        places = [names[round(place)] for place in line.get_xdata()]
+        assert places == part["layer"].values.tolist()
+
+
 def test_stored_values_that_belong_to_nothing_are_refused(varied):
     with pytest.raises(InputError, match="stored 'wide' is no combination of this result; it has: narrow, deep"):
         ends(varied, stored={"wide": [1.0, 2.0, 3.0]})
@@ -85,17 +99,42 @@ def test_without_an_epoch_there_is_nothing_to_draw(make_result):
         ends(make_result().isel(epoch=slice(0)))
 
 
-def test_infonets_numbers_stand_beside_as_many_images_only(varied):
-    experiment = EXPERIMENTS["infonet-mnist"]
-    assert experiment.options(varied) == {}
-    assert EXPERIMENTS["images"].options(varied) == {}
+@pytest.fixture(scope="module")
+def infonet(varied):
+    """Networks by infonet's layers, as if measured on MNIST."""
     layers = [f"hidden{place}" for place in range(1, 6)] + ["output"]
     one = varied.isel(layer=[0] * 6).assign_coords(layer=layers)
-    assert experiment.stored is not None
-    parts = [({"variant": name}, one.assign_attrs(input_entropy=np.log2(70_000))) for name in ("tanh", "relu")]
+    config = '{"estimators": ["binning", {"name": "kde", "variance": 0.05}]}'
+    return one.assign_attrs(input_entropy=np.log2(70_000), label_entropy=3.319837, config=config)
+
+
+def beside(*parts):
+    """What the figure shows beside tanh and relu networks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("infoplane.runs.combine.split", lambda _: parts)
-        assert experiment.options(varied)["ends"]["stored"]["tanh"] == (16.06, 16.10, 8.61, 6.09, 4.35, 3.34)
-        parts[1][1].attrs["input_entropy"] = np.log2(2000)
-        assert experiment.options(varied) == {}
+        named = [({"variant": name}, part) for name, part in zip(("tanh", "relu"), parts, strict=False)]
+        patch.setattr("infoplane.runs.combine.split", lambda _: named)
+        return EXPERIMENTS["infonet-mnist"].options(parts[0])
+
+
+def test_infonets_numbers_stand_beside_the_same_images_only(varied, infonet):
+    assert EXPERIMENTS["infonet-mnist"].options(varied) == {}
+    assert EXPERIMENTS["images"].options(varied) == {}
+    shown = beside(infonet, infonet)["ends"]
+    assert shown["stored"]["tanh"] == (16.06, 16.10, 8.61, 6.09, 4.35, 3.34)
+    assert shown["by"] == "kde"
+    others = {
+        "fewer images": {"input_entropy": np.log2(2000)},
+        "as many of Fashion-MNIST": {"label_entropy": np.log2(10)},
+        "other noise": {"config": '{"estimators": [{"name": "kde", "variance": 0.001}]}'},
+        "an estimator that is not there": {"config": '{"estimators": ["nobodys"]}'},
+    }
+    for changed in others.values():
+        assert beside(infonet, infonet.assign_attrs(changed)) == {}
+    assert beside(infonet) == {}
+
+
+def test_infonets_numbers_stand_beside_the_networks_that_did_not_fail(infonet):
+    shown = beside(infonet.isel(epoch=slice(0)), infonet)["ends"]
+    assert [*shown["stored"]] == ["relu"]
+    assert beside(infonet.isel(epoch=slice(0)), infonet.isel(epoch=slice(0))) == {}
     assert "ends" in FIGURES

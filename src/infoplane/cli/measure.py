@@ -115,15 +115,19 @@ def _schedule(text: str) -> Any:
 
 def _load(what: str) -> "tuple[np.ndarray, np.ndarray | None]":
     """Return the inputs and labels of a file, a folder of images or one of its parts, or of a data set by name."""
-    from infoplane import data
+    from infoplane import data, files
     from infoplane.data.own import load_samples
 
     folder, _, part = what.rpartition(":")
-    if Path(what).is_dir():
-        folder, part = what, ""
-    if part in ("", "train", "test") and folder and Path(folder).is_dir():
+    with files.named(Path(what)):
+        if Path(what).is_dir():
+            folder, part = what, ""
+        there, is_folder = Path(what).exists(), bool(folder) and Path(folder).is_dir()
+    if is_folder and part in ("", "train", "test"):
         return _images(Path(folder), part)
-    if what in data.DATASETS and not Path(what).exists():
+    if is_folder and not there:
+        raise InputError(f"data '{what}' names the part '{part}' of the folder {folder}; expected train or test")
+    if what in data.DATASETS and not there:
         made = data.make(what)
         return made.inputs, made.labels
     if not Path(what).suffix:

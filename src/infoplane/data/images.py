@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
 
+from infoplane import files
 from infoplane.data import idx
 from infoplane.data.base import Dataset
 from infoplane.errors import InputError, StoreError
@@ -162,9 +163,11 @@ def find(folder: Path, known: ImageSet) -> dict[str, tuple[Path, Path]]:
         InputError: where ``folder`` is none, neither part is there, or a part has its images or labels only.
         StoreError: when there is nothing at ``folder``.
     """
-    if not folder.exists():
+    with files.named(folder):
+        there, is_folder = folder.exists(), folder.is_dir()
+    if not there:
         raise StoreError(f"{folder}: no such folder; expected one that holds the files of {known.name}")
-    if not folder.is_dir():
+    if not is_folder:
         raise InputError(f"{folder}: is no folder; expected the folder that holds the files of {known.name}")
     found: dict[str, tuple[Path, Path]] = {}
     for part in PARTS:
@@ -187,8 +190,11 @@ def guess(path: Path) -> str:
         InputError: for a folder without images.
         StoreError: when there is nothing at ``path``.
     """
-    if path.is_file():
-        return "file"
+    with files.named(path):
+        if path.is_file():
+            return "file"
+        if not path.exists():  # nor can a loop of links be resolved
+            raise StoreError(f"{path}: no such folder or file; expected the folder of some images")
     named = SETS.get(path.resolve().name.lower(), SETS["idx"])
     others = [one for one in SETS.values() if one.prefix and _parts_in(path, one)]
     chosen = others[0] if others and not _parts_in(path, named) else named

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from infoplane import files
 from infoplane._arrays import as_labels, is_discrete, to_numpy
 from infoplane.data.base import Dataset
 from infoplane.errors import InputError, StoreError
@@ -55,7 +56,9 @@ def load_samples(path: str | Path) -> Samples:
     path = Path(path)
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path}: is no {', '.join(_READERS)} file; save the arrays with numpy.savez(…)")
-    if not path.is_file():
+    with files.named(path):
+        there = path.is_file()
+    if not there:
         raise StoreError(f"{path}: no such file")
     try:
         inputs, labels = _READERS[path.suffix.lower()](path)

@@ -19,9 +19,9 @@ def folders(path: Path) -> list[tuple[Path, str]]:
     Raises:
         StoreError: where ``path`` is no folder that can be read.
     """
-    if not path.is_dir():
-        raise StoreError(f"{path}: no such folder")
     with files.named(path):
+        if not path.is_dir():
+            raise StoreError(f"{path}: no such folder")
         inner = sorted(itertools.islice((one for one in path.iterdir() if one.is_dir()), MAX_FOLDERS))
     found: list[tuple[Path, str]] = []
     for folder in (path, *inner):

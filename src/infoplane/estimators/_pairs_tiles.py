@@ -65,6 +65,8 @@ def jobs(
     size = max(TILE // a_block, 1)
     held = LargeFactors(2 * size * block, rows.shape[1], dtype, split=split)
     tiles = np.split(np.arange(len(whole) // block), range(size, len(whole) // block, size))
+    if len(tiles) == 1:  # few rows are left of many equal ones
+        tiles.append(np.empty(0, np.int64))
     written = -1
     for a, b in itertools.combinations(range(len(tiles)), 2):
         if written != a:

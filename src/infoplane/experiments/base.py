@@ -1,6 +1,7 @@
 """What every experiment is: a configuration, its variants, its pictures."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,24 +24,44 @@ class Stored:
     Attributes:
         whose: who stored them.
         input_entropy: H(X) in bits of the inputs that it measured: beside others its numbers mean nothing.
+        label_entropy: H(Y) in bits of their labels, which tells sets of as many images apart.
+        estimator: what it measured with, as configurations write it.
         bits: I(X;T) of each layer at the end, by the name of the variant.
     """
 
     whose: str
     input_entropy: float
+    label_entropy: float
+    estimator: Mapping[str, Any]
     bits: Mapping[str, Sequence[float]]
 
-    def beside(self, ds: "xr.Dataset") -> bool:
-        """Say whether a result has the same variants, layers and number of inputs."""
+    def measured_by(self, ds: "xr.Dataset") -> str | None:
+        """Return the estimator of a result that measured the same of the same inputs; None where there is none."""
+        from infoplane.errors import InputError
+        from infoplane.estimators import build, build_all
+        from infoplane.results import config_of
+
+        own = (float(ds.attrs.get(f"{name}_entropy", math.nan)) for name in ("input", "label"))
+        if not all(abs(a - b) < 5e-4 for a, b in zip(own, (self.input_entropy, self.label_entropy), strict=True)):
+            return None
+        try:
+            built = build_all(config_of(ds).get("estimators", []))
+        except InputError:  # a plug-in that is not installed here
+            return None
+        return next((name for name, one in built.items() if one == build(self.estimator)), None)
+
+    def beside(self, ds: "xr.Dataset") -> dict[str, Any]:
+        """Return what the figure ``ends`` takes; nothing for a result of other variants, layers or inputs."""
         from infoplane.runs.combine import split
 
         parts = {"  ".join(map(str, labels.values())): part for labels, part in split(ds)}
-        return all(
-            label in parts
-            and parts[label].sizes["layer"] == len(bits)
-            and abs(float(parts[label].attrs["input_entropy"]) - self.input_entropy) < 0.01
-            for label, bits in self.bits.items()
-        )
+        if any(label not in parts or parts[label].sizes["layer"] != len(bits) for label, bits in self.bits.items()):
+            return {}
+        names = {self.measured_by(parts[label]) for label in self.bits}
+        measured = {label: bits for label, bits in self.bits.items() if parts[label].sizes["epoch"]}
+        if None in names or len(names) > 1 or not measured:
+            return {}
+        return {"stored": measured, "whose": self.whose, "by": names.pop()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +105,8 @@ class Experiment:
 
     def options(self, ds: "xr.Dataset") -> dict[str, dict[str, Any]]:
         """Return further arguments of its figures, by their name."""
-        if self.stored is None or not self.stored.beside(ds):
-            return {}
-        return {"ends": {"stored": self.stored.bits, "whose": self.stored.whose}}
+        beside = self.stored.beside(ds) if self.stored else {}
+        return {"ends": beside} if beside else {}
 
     def tree(self, *, quick: bool = False, as_paper: bool = False) -> dict[str, Any]:
         """Return the configuration's keys with the variants that are asked for."""

@@ -4,13 +4,15 @@ from infoplane.experiments.base import Experiment, Stored
 
 STORED = Stored(
     whose="what infonet stored of one network each",
-    input_entropy=16.095,
+    input_entropy=16.0951,
+    label_entropy=3.3198,
+    estimator={"name": "kde", "variance": 0.05},
     bits={
         "tanh": (16.06, 16.10, 8.61, 6.09, 4.35, 3.34),
         "relu": (16.06, 16.10, 16.10, 16.10, 16.10, 3.34),
     },
 )
-"""Its end points: H(X) is log2 70 000."""
+"""Its end points: H(X) is log2 70 000, H(Y) that of MNIST: of balanced classes it were 3.3219."""
 
 INFONET_MNIST = Experiment(
     name="infonet-mnist",
@@ -30,7 +32,7 @@ INFONET_MNIST = Experiment(
             "split": "shuffled",
         },
         "schedule": {"kind": "list", "epochs": [0]},
-        "estimators": [{"name": "kde", "variance": 0.05}],
+        "estimators": [STORED.estimator],
         "variants": [{"label": "tanh"}, {"label": "relu", "model.activation": "relu"}],
     },
     quick={"train": {"epochs": 2}, "measure": {"rows": 2000}},

@@ -39,6 +39,6 @@ def _keys(path: Path, name: str = "") -> dict[str, Any]:
     """Return the keys of a set of data."""
     from infoplane.data import DATASETS, guess, reads_files
 
-    if not path.exists() and str(path) in DATASETS and not reads_files(str(path)):
+    if str(path) in DATASETS and not reads_files(str(path)) and not path.exists():
         return {"data.path": None, "data.name": str(path)}
     return {"data.path": str(path), "data.name": name or guess(path)}

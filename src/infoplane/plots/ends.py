@@ -34,6 +34,7 @@ class _Line:
         estimator: who measured it.
         colour: of its marks, as matplotlib takes it.
         shift: where its marks stand beside the layer's place.
+        places: where its layers stand among those of all.
         stored: the end points that are held beside it.
     """
 
@@ -41,10 +42,13 @@ class _Line:
     estimator: str
     colour: Any
     shift: float
+    places: np.ndarray
     stored: Sequence[float]
 
 
-def ends(ds: "xr.Dataset", *, stored: Mapping[str, Sequence[float]] | None = None, whose: str = "") -> "Figure":
+def ends(
+    ds: "xr.Dataset", *, stored: Mapping[str, Sequence[float]] | None = None, whose: str = "", by: str = ""
+) -> "Figure":
     """Draw I(X;T) of every layer at the last measured epoch, a line for each combination of a sweep.
 
     A panel for each kind of estimator, its first one. Dots are means over members with the 95 % interval (Student's
@@ -55,6 +59,7 @@ def ends(ds: "xr.Dataset", *, stored: Mapping[str, Sequence[float]] | None = Non
         ds: a result, of a sweep or not.
         stored: I(X;T) in bits of each layer at the end, by the name of the combination.
         whose: who stored them.
+        by: the estimator in whose panel they stand; empty for all panels.
 
     Raises:
         InputError: for a result in which nothing was measured, and for stored values of a combination or a number of
@@ -64,9 +69,10 @@ def ends(ds: "xr.Dataset", *, stored: Mapping[str, Sequence[float]] | None = Non
     if not parts:
         raise InputError("ends needs a measured epoch, and this result has none")
     _check(stored or {}, parts)
-    layers = max(([str(name) for name in part["layer"].values] for part in parts.values()), key=len)
+    own = {str(name) for part in parts.values() for name in part["layer"].values}
+    layers = [name for name in map(str, ds["layer"].values) if name in own]
     colours = dict(zip(parts, style.layer_colours(len(parts)), strict=True))
-    panels = _panels(parts, colours, stored or {})
+    panels = _panels(parts, colours, layers, stored or {}, by)
     figure = style.new_figure(style.DOUBLE, 3.0)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
@@ -78,7 +84,7 @@ def ends(ds: "xr.Dataset", *, stored: Mapping[str, Sequence[float]] | None = Non
     if len(parts) > 1:
         _name(figure, colours)
     told = ["dots: end, mean and 95 % interval over members", "dotted: first measured epoch", "dashed: H(X)"]
-    told += [f"crosses: {whose}"] * bool(stored)
+    told += [f"crosses: {whose}"] * any(line.stored for lines in panels.values() for line in lines)
     style.write_caption(figure, [content.caption(next(iter(parts.values())))[0], "  ·  ".join(told)])
     return figure
 
@@ -98,15 +104,21 @@ def _check(stored: Mapping[str, Sequence[float]], parts: "Mapping[str, xr.Datase
 
 
 def _panels(
-    parts: "Mapping[str, xr.Dataset]", colours: Mapping[str, Any], stored: Mapping[str, Sequence[float]]
+    parts: "Mapping[str, xr.Dataset]",
+    colours: Mapping[str, Any],
+    layers: Sequence[str],
+    stored: Mapping[str, Sequence[float]],
+    by: str,
 ) -> dict[str, list[_Line]]:
     """Return the lines of each panel by its title: of every kind of estimator the first one."""
     panels: dict[str, list[_Line]] = {}
     for place, (label, part) in enumerate(parts.items()):
         shift = SHIFT * ((place + 0.5) / len(parts) - 0.5)
+        places = np.array([layers.index(str(layer)) for layer in part["layer"].values])
         kinds = {str(name).partition("(")[0]: str(name) for name in part["estimator"].values[::-1]}
         for name in reversed(kinds.values()):
-            line = _Line(part, name, colours[label], shift, stored.get(label, ()))
+            beside = stored.get(label, ()) if by in ("", name) else ()
+            line = _Line(part, name, colours[label], shift, places, beside)
             panels.setdefault(content.describe_estimator(part, name), []).append(line)
     return panels
 
@@ -115,7 +127,7 @@ def _draw(ax: "Axes", line: _Line) -> None:
     """Draw one network: its end, its beginning, and what is stored of another one like it."""
     _, information = content.select(line.ds, line.estimator)
     values = information.sel(variable="input").values
-    places = np.arange(values.shape[2]) + line.shift
+    places = line.places + line.shift
     last, first = values[:, -1], values[:, 0]
     means, halves = np.transpose([mean_interval(of[np.isfinite(of)]) for of in last.T])
     ax.errorbar(places, means, np.nan_to_num(halves), color=line.colour, **END)

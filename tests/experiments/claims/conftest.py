@@ -181,7 +181,7 @@ def by_infonet(network):
         ds = ds.isel(step=slice(last + 1)).assign_coords(epoch=[0, 1, 10, 50, 100, last])
         ends = np.array(STORED.bits["tanh"])[:, None] + apart
         ds["information"][:, :, -1] = np.minimum(ends, STORED.input_entropy)
-        return ds.assign_attrs(input_entropy=STORED.input_entropy)
+        return ds.assign_attrs(input_entropy=STORED.input_entropy, label_entropy=STORED.label_entropy)
 
     return make
 

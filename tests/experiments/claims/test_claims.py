@@ -1,5 +1,7 @@
 """Every claim can be confirmed, denied, and left undecided; nothing makes it crash or confirm what is not there."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -249,6 +251,19 @@ def test_a_claim_is_confirmed_where_its_result_says_so(made, claim):
     found = said(made(claim, 0), claim)
     assert CONFIRMED in found
     assert DENIED not in found
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"label_entropy": np.log2(10)}, {"input_entropy": np.log2(60_000)}, {"variance": 0.001}],
+    ids=["Fashion-MNIST", "fewer images", "other noise"],
+)
+def test_infonets_end_points_decide_about_its_images_and_noise_only(made, other):
+    ds = made("infonet-image-ends", 0)
+    config = json.loads(ds.attrs["config"])
+    config["estimators"][0] |= {key: other[key] for key in ("variance",) if key in other}
+    ds.attrs |= other | {"config": json.dumps(config)}
+    assert said(ds, "infonet-image-ends") == [NOT_DECIDED]
 
 
 @pytest.mark.parametrize("claim", CLAIMS)
