@@ -65,6 +65,39 @@ def test_what_is_wrong_is_said_in_one_line(saved, tmp_path, monkeypatch, argumen
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def varied(tmp_path, monkeypatch):
+    """A result that splits into two variants."""
+    save(tmp_path / "results.nc", 3)
+    ds = results.load(tmp_path / "results.nc")
+    parts = [({"variant": "tanh", "seed": 1}, ds), ({"variant": "relu", "seed": 1}, ds.isel(member=[0]))]
+    monkeypatch.setattr("infoplane.runs.combine.is_sweep", lambda _: True)
+    monkeypatch.setattr("infoplane.runs.combine.split", lambda _: parts)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["relu, 1", "variant=relu, seed=1"])
+def test_a_variant_is_chosen_by_its_name(varied, name, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("infoplane.plots.animate", lambda ds, to, **_: drawn.append(ds.sizes["member"]) or to.touch())
+    code, _, err = infoplane("animate", varied, "--to", varied / "film.gif", "--variant", name)
+    assert (code, err, drawn) == (0, "", [1])
+
+
+def test_without_a_name_or_with_a_wrong_one_the_names_are_told(varied):
+    code, _, err = infoplane("animate", varied, "--to", varied / "film.gif")
+    assert code == 2
+    assert "one of the 2 variants of this result; choose with --variant 'tanh, 1' or 'relu, 1'" in err
+    _, _, err = infoplane("animate", varied, "--to", varied / "film.gif", "--variant", "relu,1")
+    assert "--variant is 'relu,1'; did you mean 'relu, 1'?" in err
+
+
+def test_a_single_run_has_no_variants(saved, tmp_path):
+    code, _, err = infoplane("animate", saved, "--to", tmp_path / "film.gif", "--variant", "tanh")
+    assert code == 2
+    assert "--variant tanh: this result is a single run, without variants; leave it out" in err
+
+
 def test_ctrl_c_ends_with_130_and_leaves_nothing(saved, tmp_path, monkeypatch):
     def stop(self, done, total, unit):
         if done == 2:

@@ -177,3 +177,9 @@ def test_a_file_is_ones_own_data(tmp_path):
     np.savez(tmp_path / "mine.npz", x=PIXELS.reshape(7, -1), y=CLASSES)
     assert images.guess(tmp_path / "mine.npz") == "file"
     assert data.load("file", tmp_path / "mine.npz").n_samples == 7
+
+
+def test_the_folder_above_is_told_from_an_empty_one(tmp_path):
+    write_part(tmp_path / "mine", "t10k")
+    (tmp_path / "empty").mkdir()
+    assert "holds no images of mnist; its folders mine hold some; looked for" in refused("mnist", tmp_path)

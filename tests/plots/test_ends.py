@@ -31,7 +31,8 @@ def varied(tmp_path_factory):
 def bars(ax):
     """Means and half widths of each network's dots."""
     found = []
-    for line, _, (bar,) in ax.containers:
+    ends = [line for line in ax.get_lines() if line.get_gid() == "end"]
+    for line, (_, _, (bar,)) in zip(ends, ax.containers, strict=True):
         low, high = np.moveaxis(np.array(bar.get_segments())[:, :, 1], 1, 0)
         found.append((line.get_ydata(), (high - low) / 2))
     return found
@@ -91,7 +92,16 @@ def test_one_network_of_one_member_at_one_epoch_needs_no_names(make_result, by_i
     figure = ends(make_result(members=1, epochs=(7,)))
     assert not figure.legends
     assert not by_id(figure.axes[0], "start")
-    assert len(figure.axes[0].containers) == 1
+    assert not figure.axes[0].containers
+    assert len(by_id(figure.axes[0], "end")) == 1
+    assert "interval" not in figure.get_suptitle()
+
+
+def test_wide_intervals_of_two_members_leave_the_axis_to_what_can_be(make_result):
+    ds = make_result(members=2)
+    ds["information"][:, 0, -1] = ds["information"][:, 0, -1] - 3
+    low, high = ends(ds).axes[0].get_ylim()
+    assert -1 < low < 0 and 8 < high < 11
 
 
 def test_without_an_epoch_there_is_nothing_to_draw(make_result):

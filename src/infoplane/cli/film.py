@@ -2,12 +2,16 @@
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infoplane.cli.app import Folder, app
 from infoplane.cli.progress import Progress
+from infoplane.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @app.command()
@@ -16,6 +20,9 @@ def animate(
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="What to write: FILE.gif, FILE.mp4 or FILE.html.")],
     estimator: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose information; default: the first.")
+    ] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a sweep or of variants which one, as in relu or seed=1.")
     ] = None,
     members: Annotated[
         str, typer.Option(metavar="all|mean", help="A dot for each network, or the mean alone.")
@@ -35,7 +42,7 @@ def animate(
     from infoplane import plots
     from infoplane.record import load
 
-    ds = load(folder)
+    ds = _chosen(load(folder), variant)
     try:
         with Progress(str(to)) as progress:
             plots.animate(
@@ -52,3 +59,32 @@ def animate(
         typer.echo(f"interrupted; {to} was not written", err=True)
         raise typer.Exit(128 + signal.SIGINT) from None
     typer.echo(f"{to}: {to.stat().st_size / 1e6:.2f} MB")
+
+
+def _chosen(ds: "xr.Dataset", variant: str | None) -> "xr.Dataset":
+    """Return one combination of a sweep by its name; of a single run the run.
+
+    Raises:
+        InputError: for a sweep without a name, and for a name that it does not have.
+    """
+    from infoplane.runs.combine import is_sweep, split
+
+    if not is_sweep(ds):
+        if variant is not None:
+            raise InputError(f"--variant {variant}: this result is a single run, without variants; leave it out")
+        return ds
+    parts = {", ".join(map(str, labels.values())): (labels, part) for labels, part in split(ds)}
+    keyed = {", ".join(f"{key}={value}" for key, value in labels.items()): part for labels, part in parts.values()}
+    if variant is None:
+        raise InputError(
+            f"a film shows one of the {len(parts)} variants of this result; choose with --variant {_listed(parts)}"
+        )
+    if variant in parts:
+        return parts[variant][1]
+    if variant not in keyed:
+        raise InputError(f"--variant is '{variant}'{did_you_mean(variant, [*parts])}")
+    return keyed[variant]
+
+
+def _listed(names: "dict[str, tuple[dict, xr.Dataset]]") -> str:
+    return " or ".join(f"'{name}'" for name in names)

@@ -32,7 +32,7 @@ def run(
     what: Annotated[
         str, typer.Argument(metavar="NAME|FILE.toml|all", help="An experiment (see list), a configuration, or all.")
     ],
-    quick: Annotated[bool, typer.Option("--quick", help="The small version: under a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The small version: about a minute, on MNIST two.")] = False,
     as_: Annotated[
         str, typer.Option("--as", metavar="paper|code", help="Follow the paper's text or its public code.")
     ] = "code",

@@ -179,7 +179,12 @@ def find(folder: Path, known: ImageSet) -> dict[str, tuple[Path, Path]]:
             wanted = _wanted(known, [part], kind)
             raise InputError(f"{folder}: holds {there and there.name} but no {kind} with it; looked for {wanted}")
     if not found:
-        raise InputError(f"{folder}: holds no images of {known.name}; looked for {_wanted(known, PARTS, 'images')}")
+        inner = sorted(one for one in folder.iterdir() if one.is_dir())
+        inside = [one.name for one in inner if any(_parts_in(one, other) for other in SETS.values())]
+        hint = f"; its folders {', '.join(inside[:5])} hold some" if inside else ""
+        raise InputError(
+            f"{folder}: holds no images of {known.name}{hint}; looked for {_wanted(known, PARTS, 'images')}"
+        )
     return found
 
 

@@ -63,7 +63,8 @@ def compression(ds: "xr.Dataset") -> "Figure":
     every = [group for groups in rows.values() for group in groups]
     clipped = any(_clipped(group, str(layer)) for group in every for layer in group.ds["layer"].values)
     told = ["grey dashes: rise above random weights", *["hatched: activations clipped to the bins"] * clipped]
-    first = f"{content.caption(parts[0][1])[0]}  ·  mean and 95 % interval over members"
+    several = max(part.sizes["member"] for _, part in parts) > 1
+    first = content.caption(parts[0][1])[0] + "  ·  mean and 95 % interval over members" * several
     style.write_caption(figure, [first, "  ·  ".join(told)])
     return figure
 
@@ -131,7 +132,7 @@ def _draw_group(ax: "Axes", place: int, group: _Group, colours: Mapping[str, np.
         shade = FAINT_BAR if content.is_baseline(group.ds) else colours[str(layer)]
         hatched = {"hatch": HATCH, "edgecolor": "white", "linewidth": 0} if _clipped(group, str(layer)) else {}
         ax.bar(at, lost.mean, 0.9 * width, color=shade, gid=f"bar {layer}", **hatched)
-        half = np.nan_to_num(lost.half_width)
-        ax.errorbar(at, lost.mean, half, fmt="none", ecolor=style.INK, elinewidth=0.6, capsize=1.0)
+        if np.isfinite(lost.half_width):  # one member has no interval
+            ax.errorbar(at, lost.mean, lost.half_width, fmt="none", ecolor=style.INK, elinewidth=0.6, capsize=1.0)
         if np.isfinite(lost.rise):
             ax.hlines(lost.rise, at - 0.45 * width, at + 0.45 * width, color=style.GREY, linewidth=1.0, gid="rise")

@@ -101,8 +101,8 @@ def caption(ds: "xr.Dataset", *, estimator: str | None = None, band: bool = Fals
 def describe_estimator(ds: "xr.Dataset", estimator: str) -> str:
     """Return an estimator's name and the parameters that make its noise model.
 
-    These are the first two, since estimators list what matters most first, and all that differ from their
-    defaults.
+    These are the first two, since estimators list what matters most first, unless they are switched off, and all that
+    differ from their defaults.
     """
     from infoplane.estimators import build_all
 
@@ -115,7 +115,10 @@ def describe_estimator(ds: "xr.Dataset", estimator: str) -> str:
         return f"{built.name}: bins {_word(built.params['width'])} wide, without limits"
     defaults = {field.name: field.default for field in dataclasses.fields(built)}  # pyright: ignore[reportArgumentType]
     params = enumerate(built.params.items())
-    words = [f"{key} {_word(value)}" for place, (key, value) in params if place < 2 or value != defaults[key]]
+    told = (
+        (key, value) for place, (key, value) in params if value != defaults[key] or (place < 2 and value is not False)
+    )
+    words = [f"{key} {_word(value)}" for key, value in told]
     return f"{built.name}: {', '.join(words)}" if words else built.name
 
 

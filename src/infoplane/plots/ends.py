@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 SHIFT = 0.3
 """Of the distance between two layers, what the marks of all networks take."""
 
-END: dict[str, Any] = {"marker": "o", "markersize": 3, "linewidth": 1.2, "elinewidth": 0.8, "capsize": 2.0}
+END: dict[str, Any] = {"marker": "o", "markersize": 3, "linewidth": 1.2}
+INTERVAL: dict[str, Any] = {"fmt": "none", "elinewidth": 0.8, "capsize": 2.0}
 START: dict[str, Any] = {"linestyle": ":", "linewidth": 1.0}
 STORED: dict[str, Any] = {"marker": "x", "markersize": 5.5, "markeredgewidth": 1.2, "linestyle": "none", "zorder": 6}
 KEY: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linewidth": 1.2}
@@ -75,15 +76,20 @@ def ends(
     panels = _panels(parts, colours, layers, stored or {}, by)
     figure = style.new_figure(style.DOUBLE, 3.0)
     axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    held: list[np.ndarray] = []
     for ax, (title, lines) in zip(axes, panels.items(), strict=True):
         style.dress(ax, "", "I(X;T) (bits)" if ax is axes[0] else "")
         ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
-        for line in lines:
-            _draw(ax, line)
+        held += [_draw(ax, line) for line in lines]
         ax.set_xticks(range(len(layers)), layers, fontsize=style.SMALL, rotation=30, ha="right", rotation_mode="anchor")
+    every = np.concatenate(held)
+    axes[0].set_ylim(
+        style.include((0.0, float(np.nanmax(every))), every, 0.04, 0.08)
+    )  # intervals of two members go far
     if len(parts) > 1:
         _name(figure, colours)
-    told = ["dots: end, mean and 95 % interval over members", "dotted: first measured epoch", "dashed: H(X)"]
+    several = max(part.sizes["member"] for part in parts.values()) > 1
+    told = ["dots: end" + ", mean and 95 % interval over members" * several, "dotted: start", "dashed: H(X)"]
     told += [f"crosses: {whose}"] * any(line.stored for lines in panels.values() for line in lines)
     style.write_caption(figure, [content.caption(next(iter(parts.values())))[0], "  ·  ".join(told)])
     return figure
@@ -123,21 +129,25 @@ def _panels(
     return panels
 
 
-def _draw(ax: "Axes", line: _Line) -> None:
-    """Draw one network: its end, its beginning, and what is stored of another one like it."""
+def _draw(ax: "Axes", line: _Line) -> np.ndarray:
+    """Draw one network, its end, its beginning and what is stored of another one like it; return what must be seen."""
     _, information = content.select(line.ds, line.estimator)
     values = information.sel(variable="input").values
     places = line.places + line.shift
     last, first = values[:, -1], values[:, 0]
     means, halves = np.transpose([mean_interval(of[np.isfinite(of)]) for of in last.T])
-    ax.errorbar(places, means, np.nan_to_num(halves), color=line.colour, **END)
+    ax.plot(places, means, color=line.colour, gid="end", **END)
+    if np.isfinite(halves).any():
+        ax.errorbar(places, means, halves, color=line.colour, **INTERVAL)
+    start = content.mean_sd(first)[0]
     if values.shape[1] > 1:
-        ax.plot(places, content.mean_sd(first)[0], color=line.colour, gid="start", **START)
+        ax.plot(places, start, color=line.colour, gid="start", **START)
     if line.stored:
         ax.plot(places, line.stored, color=line.colour, gid="stored", **STORED)
     h_x = float(line.ds.attrs.get("input_entropy", np.nan))
     if np.isfinite(h_x):
         ax.axhline(h_x, gid="H(X)", **style.DASHED)
+    return np.array([*means, *start, *line.stored, h_x])
 
 
 def _name(figure: "Figure", colours: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The information plane: where each layer stands between input and label, epoch by epoch."""
 
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -249,7 +250,8 @@ def name_layers(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, sm
 
 def _short(name: str) -> str:
     """Shorten a packaged network's layer name; others stay as they are."""
-    return {"input": "X", "output": "out"}.get(name, name.removeprefix("hidden"))
+    numbered = re.fullmatch(r"hidden(\d+)", name)
+    return numbered[1] if numbered else {"input": "X", "output": "out"}.get(name, name)
 
 
 def _sheet(

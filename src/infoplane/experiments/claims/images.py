@@ -15,6 +15,9 @@ KINDS = ("binning", "kde")
 IMAGES = ("digits", "mnist", "fashion-mnist", "notmnist", "emnist-digits", "idx")
 """Names of data sets that are images."""
 
+LEARNT = 0.7
+"""Accuracy on the images trained on, below which networks are at the beginning of their training."""
+
 NARROW, NEAR = (2, 3, 4), 1.0
 """Places of infonet's layers of 20 units, and bits that one network may be from the mean of others."""
 
@@ -32,6 +35,15 @@ def _on_images(run: Run, activation: str) -> list[Part]:
     if not found:
         raise LackingError(f"networks on images with {activation}")
     return found
+
+
+def _unlearnt(part: Part) -> str:
+    """Say where networks have learnt too little to show anything of the end of training."""
+    known = part.quantity("accuracy").sel(split="train").isel(step=-1).values
+    mean = float(np.nanmean(known)) if np.isfinite(known).any() else np.nan
+    if mean >= LEARNT:
+        return ""
+    return f"needs networks that have learnt: accuracy on the images trained on is {mean:.2f} at the end (train.epochs)"
 
 
 def _estimators(part: Part, kinds: Sequence[str] = KINDS) -> list[str]:
@@ -56,7 +68,7 @@ def _tanh_losses(run: Run) -> list[Case]:
         Case(
             f"{_named(part, by)}, {part.last_hidden}",
             (part.sample(view.compression(part.bits(part.last_hidden, by))),),
-            obstacle(part, by, part.last_hidden),
+            _unlearnt(part) or obstacle(part, by, part.last_hidden),
         )
         for part in _on_images(run, "tanh")
         for by in _estimators(part)
@@ -72,6 +84,7 @@ def _relu_distances(run: Run) -> list[Case]:
                 part.sample(part.attribute("input_entropy") - part.bits(layer, by)[:, -1], layer)
                 for layer in part.layers[:-1]
             ),
+            _unlearnt(part),
         )
         for part in _on_images(run, "relu")
         for by in _estimators(part, ("kde",))
@@ -95,7 +108,8 @@ def _any_data(run: Run) -> list[Case]:
             for data in both
             if by in tanh[data].estimators() and by in relu[data].estimators()
         )
-        cases.append(Case(f"tanh against relu, {by}, last hidden layer", samples))
+        told = next(filter(None, (_unlearnt(of[data]) for of in (tanh, relu) for data in both)), "")
+        cases.append(Case(f"tanh against relu, {by}, last hidden layer", samples, told))
     return cases
 
 

@@ -36,13 +36,15 @@ def _activation(run: Run, part: Part) -> list[str]:
 
 
 def obstacle(part: Part, estimator: str, layer: str) -> str:
-    """Say why the numbers of a layer cannot decide: clipped values, or a layer that stays at H(X)."""
+    """Say why the numbers of a layer cannot decide: clipped values, or a layer that stays at H(X) or at 0."""
     if why := part.clipping(layer, estimator):
         return why
     means, cap = mean_known(part.bits(layer, estimator)), part.attribute("input_entropy")
     known = means[np.isfinite(means)]
     if len(known) and known.min() > cap - SATURATION_MARGIN:
         return f"needs a coarser measure: never below {known.min():.4f} of H(X) = {cap:.4f}, which says N, not the net"
+    if len(known) and known.max() < SATURATION_MARGIN:
+        return f"needs a finer measure: never above {known.max():.4f} bits, which says the measure, not the net"
     return ""
 
 
@@ -86,8 +88,12 @@ def _label_kept(run: Run) -> list[Case]:
     def case(part: Part, estimator: str, layer: str) -> Case:
         bits, label = part.bits(layer, estimator), part.bits(layer, estimator, "label")
         gained = part.sample(label[:, -1] - label[:, view.peak(bits)], "label")
-        samples = (gained, part.sample(view.compression(bits) - NOTICEABLE, "compression"))
-        return Case(part.named(*_activation(run, part), estimator, layer), samples, obstacle(part, estimator, layer))
+        lost = view.compression(bits)
+        samples = (gained, part.sample(lost - NOTICEABLE, f"compression beyond {NOTICEABLE}"))
+        told = obstacle(part, estimator, layer)
+        if not np.nanmean(lost) > NOTICEABLE:
+            told = told or f"needs a layer that compresses; this one loses {np.nanmean(lost):.4f} bits"
+        return Case(part.named(*_activation(run, part), estimator, layer), samples, told)
 
     return view.each(run, case, KINDS)
 
