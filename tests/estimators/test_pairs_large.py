@@ -39,6 +39,19 @@ def test_rows_made_when_asked_for_are_those_of_the_whole(kind):
         assert len(np.unique(np.stack([codes, equal]), axis=1).T) == len(np.unique(equal))
 
 
+def test_some_of_some_rows_are_rows_of_the_whole():
+    rows = WideRows(layer(300))
+    some = rows.only(np.arange(50, 250)).only(np.array([3, 199]))
+    np.testing.assert_array_equal(some[0:2], rows[np.array([53, 249])])
+    np.testing.assert_array_equal(codes_of(some), codes_of(rows)[[53, 249]])
+
+
+def test_a_spread_beyond_all_noise_is_told_without_a_warning(monkeypatch):
+    monkeypatch.setattr(_pairs_rows, "WIDE", 100)
+    t = np.random.default_rng(0).normal(size=(50, 4)) * 1e200
+    assert layer_information(t, None, "kde").input.flags == {"non-finite"}
+
+
 def test_the_largest_numbers_overflow_in_the_radius_only():
     t = np.array([[1.7e308, -1.7e308], [1.7e308, -1.7e308]])
     rows = WideRows(t)

@@ -118,3 +118,23 @@ def test_a_first_variant_that_changes_nothing_names_the_base():
 def test_a_changed_variant_is_named():
     a, b = (parse({"variants": [{"label": "small batch", "train.batch_size": size}]}) for size in (64, 32))
     assert config_differences(a, b) == ["variants.small batch.train.batch_size: 64 → 32"]
+
+
+def test_a_variant_keeps_its_convolutions_before_the_layers_it_shares_with_deeper_ones(tmp_path):
+    keys = {
+        "members": 1,
+        "data": {"name": "digits"},
+        "model": {"hidden": [3, 3, 3]},
+        "train": {"epochs": 1, "batch_size": 1024},
+        "schedule": {"kind": "list", "epochs": [0]},
+        "measure": {"rows": 50},
+        "estimators": ["binning"],
+        "variants": [
+            {"label": "deep"},
+            {"label": "conv", "model.kind": "conv", "model.hidden": [3], "model.filters": [2, 2]},
+        ],
+    }
+    (_, deep), (_, conv) = split(engine.run(parse(keys), tmp_path / "run"))
+    assert deep["layer"].values.tolist() == ["hidden1", "hidden2", "hidden3", "output"]
+    assert conv["layer"].values.tolist() == ["conv1", "conv2", "hidden1", "output"]
+    assert conv["information"].notnull().all()

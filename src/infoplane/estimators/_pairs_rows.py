@@ -50,7 +50,7 @@ class WideRows:
             largest, total = max(largest, float(norms.max())), total + float(norms.sum())
         self._radius = np.sqrt(largest) or 1.0
         self.shape = t.shape[1], t.shape[0]
-        self.mean_square = total / t.size / self._radius**2
+        self.mean_square = float(total / t.size / self._radius**2)  # of NumPy, what overflows later warns
 
     @property
     def radius(self) -> float:
@@ -72,7 +72,8 @@ class WideRows:
         """Return some of the rows, without making them."""
         some = object.__new__(WideRows)
         some.__dict__.update(self.__dict__)
-        some._kept, some.shape = index, (len(index), self.shape[1])
+        some._kept = index if self._kept is None else self._kept[index]
+        some.shape = len(index), self.shape[1]
         return some
 
     def codes(self) -> UInt64[np.ndarray, " row"]:

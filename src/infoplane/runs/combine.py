@@ -98,7 +98,10 @@ def _part(ds: "xr.Dataset", combination: Combination, entry: dict[str, Any]) -> 
     """Return one combination, without what only others have."""
     config = combination.config
     part = ds.sel(dict(combination.labels), drop=True)
-    layers = [*(f"hidden{n}" for n, _ in enumerate(config.model.hidden, start=1)), "output"]
+    flat = [*(f"hidden{n}" for n, _ in enumerate(config.model.hidden, start=1)), "output"]
+    known = part["distinct_rows"].notnull().any(("member", "epoch"))
+    maps = [str(name) for name in part["layer"].values[known.values] if str(name) not in flat]
+    layers = [*(maps if config.model.kind == "conv" else []), *flat]
     part = part.sel(estimator=list(config.build_estimators()), layer=layers)
     part = part.isel(member=slice(config.members), step=slice(entry.get("n_steps", config.train.epochs + 1)))
     measured = part["distinct_rows"].notnull().any(("member", "layer"))
