@@ -60,7 +60,7 @@ QUICK = ("one member and epoch", "many layers", "gaps")
 
 
 def test_table_holds_the_figures():
-    shown = {"plane", "planes", "snapshots", "information", "training", "gradients", "compression", "variants"}
+    shown = {"plane", "planes", "snapshots", "information", "training", "gradients", "compression", "ends", "variants"}
     shown |= {"violations", "comparison"}
     assert set(FIGURES) == shown | {"bound", "rows", "ranks", "bins", "histograms"} | OF_EXACT | OF_CLOUDS
 

@@ -139,7 +139,8 @@ def training(ds: "xr.Dataset") -> "Figure":
         style.epoch_axis(panels[2], last)
         panels[2].set_ylim(bottom=0)
         style.layer_legend(figure, ds["layer"].values)
-    style.write_caption(figure, content.caption(ds, band=True))
+    told = ["train: over the mini-batches while they train, test: after the epoch"] * bool(config_of(ds).get("train"))
+    style.write_caption(figure, [*content.caption(ds, band=True), *told])
     return figure
 
 

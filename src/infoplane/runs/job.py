@@ -68,8 +68,9 @@ class Job:
             try:
                 plan.check()
             except ConfigError as error:
-                where = f"sweep at {combination.labels}: " if combination.labels else ""
-                raise ConfigError(f"{where}{error}") from None
+                labels = combination.labels
+                where = f"variant {labels['variant']}: " if [*labels] == ["variant"] else f"sweep at {labels}: "
+                raise ConfigError(f"{where if labels else ''}{error}") from None
         needed = sum(plan.record_bytes for plan in self.plans)
         if needed > MAX_RECORD_BYTES:
             amounts = f"{needed / 2**30:.3g} GiB, above {MAX_RECORD_BYTES / 2**30:.0f} GiB"
