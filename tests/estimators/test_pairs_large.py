@@ -88,6 +88,18 @@ def test_two_parts_at_a_time_give_the_sums_of_all(monkeypatch, n, blocks, scale)
     assert parts.skipped == pytest.approx(whole.skipped, abs=1e-15)
 
 
+@pytest.mark.parametrize(("estimator", "params"), [("noisy", {"draws": 1}), ("renyi", {"batch": 100})])
+def test_other_estimators_make_its_rows_when_they_need_them(monkeypatch, estimator, params):
+    t, y = layer(700).T, np.arange(700) % 3
+    whole = layer_information(t, y, estimator, **params)
+    monkeypatch.setattr(_pairs_rows, "WIDE", 1000)
+    monkeypatch.setattr(_pairs_rows, "unit_ball", None)
+    parts = layer_information(t, y, estimator, **params)
+    for one, other in ((parts.input, whole.input), (parts.label, whole.label)):
+        assert one.bits == pytest.approx(other.bits, abs=1e-6)
+        assert one.flags == other.flags
+
+
 @pytest.mark.parametrize("variance", [1e-4, 0.1])
 def test_a_layer_too_large_to_copy_is_measured_alike(monkeypatch, variance):
     t, y = layer(1300).T, np.arange(1300) % 3

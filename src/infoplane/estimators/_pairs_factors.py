@@ -41,8 +41,8 @@ def factors(
     width = -(-(dim + 2) // 4) * 4 - 2  # few shapes, few compilations
     step = 2 * grid(dtype)
     widths = (width + 2, 2 * width + 2) if split else (width + 2,)
-    lefts = [_aligned((length, w), dtype) for w in widths]
-    rights = [_aligned((w, length), dtype) for w in widths]
+    lefts = [aligned((length, w), dtype) for w in widths]
+    rights = [aligned((w, length), dtype) for w in widths]
     for here in _pieces(len(order)):
         x = np.zeros((here.stop - here.start, width))
         x[:, :dim] = rows[order[here]]
@@ -86,10 +86,10 @@ class LargeFactors:
 
     def __init__(self, length: int, dim: int, dtype: Any, *, split: bool) -> None:
         self._step = 2 * grid(dtype)
-        self.coarse: Factors = _aligned((length, dim), dtype), np.zeros(length, dtype)
+        self.coarse: Factors = aligned((length, dim), dtype), np.zeros(length, dtype)
         self.fine: Factors | None = None
         if split:
-            self.fine = _aligned((length, dim), dtype), np.zeros(length, dtype)
+            self.fine = aligned((length, dim), dtype), np.zeros(length, dtype)
 
     def write(self, rows: Rows, order: Int[np.ndarray, " visited"], at: int) -> None:
         """Write some rows to the places from ``at`` on."""
@@ -109,7 +109,7 @@ def _pieces(count: int) -> list[slice]:
     return [slice(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
 
 
-def _aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
+def aligned(shape: tuple[int, int], dtype: Any) -> np.ndarray:
     """Zeros on a 64-byte boundary, which JAX adopts on the CPU without a copy."""
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     memory = np.zeros(size + 64, np.uint8)

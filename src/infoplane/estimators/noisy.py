@@ -12,9 +12,10 @@ from jaxtyping import Float, Int
 from infoplane._arrays import Codes
 from infoplane.errors import InputError
 from infoplane.estimators._pairs import FLOAT32_LIMIT, UNRESOLVED
+from infoplane.estimators._pairs_factors import PIECE, aligned
 from infoplane.estimators._pairs_kernel import double_precision
 from infoplane.estimators._pairs_pruned import Merged, merge_equal
-from infoplane.estimators._pairs_rows import unit_ball
+from infoplane.estimators._pairs_rows import Rows, in_unit_ball
 from infoplane.estimators._threads import n_threads
 from infoplane.estimators.base import SATURATION_MARGIN, EntropyEstimator, Layers, LayerValues, Values
 
@@ -29,8 +30,6 @@ DIRECT = 1e9
 
 COPIES_SHARE = 0.1
 """Share of rows that are exact copies of another one above which the flag ``ties`` is raised."""
-
-Rows = Float[np.ndarray, "row dim"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +118,7 @@ class Noisy(EntropyEstimator):
         t = layers.host[index]
         if (t == t[:, :1]).all():
             return _both(0.0, "constant", f"all {layers.n_samples} rows are equal")
-        rows, radius = unit_ball(t)
+        rows, radius = in_unit_ball(t)
         spread = radius / math.sqrt(self.variance)
         if not spread * spread / 8 < UNRESOLVED:
             reason = (
@@ -129,7 +128,7 @@ class Noisy(EntropyEstimator):
         labels = np.zeros(layers.n_samples, np.int64) if layers.labels is None else layers.labels
         each = np.arange(layers.n_samples)
         merged = merge_equal(rows, labels) or Merged(each, np.ones_like(each), each)
-        left = _posterior_entropies(rows * spread, labels, merged, spread**2, self.draws, self.seed)
+        left = _posterior_entropies(rows, labels, merged, spread**2, self.draws, self.seed, scale=spread)
         return _summarise(layers, left, layers.n_samples - len(merged.first))
 
 
@@ -187,17 +186,18 @@ def _mean_and_error(values: Float[np.ndarray, "draw sample"]) -> tuple[float, fl
 
 
 def _posterior_entropies(
-    rows: Rows, labels: Codes, merged: Merged, squared_spread: float, n_draws: int, seed: int
+    rows: Rows, labels: Codes, merged: Merged, squared_spread: float, n_draws: int, seed: int, *, scale: float = 1.0
 ) -> Float[np.ndarray, "quantity draw row"]:
     """Entropy of the input and of the label that noise leaves, in nats, for each draw and row.
 
     Args:
-        rows: activations in units of σ, centred.
+        rows: activations, centred.
         labels: class of each row.
         merged: the distinct rows, which are what each is compared with.
         squared_spread: (largest norm of a row)².
         n_draws: ± pairs of noise for each row.
         seed: which noise.
+        scale: what rows are multiplied by to be in units of σ.
     """
     import jax
 
@@ -205,13 +205,12 @@ def _posterior_entropies(
     dtype = np.float32 if squared_spread <= 8 * FLOAT32_LIMIT else np.float64
     width = -(-dim // 4) * 4  # few shapes, few compilations
     n_queries = -(-n_rows // QUERIES)
-    queries = _padded(rows, (n_queries * QUERIES, width), dtype)
     places = _padded(merged.place, (n_queries * QUERIES,), np.int32)
     (device,) = jax.numpy.zeros(()).devices()  # put there, for worker threads do not inherit the choice of a device
     block = BLOCK["cpu" if device.platform == "cpu" else "gpu"]
     length = -(-n_rows // block) * block  # as if no row had been merged: few shapes again
     compared = (
-        _padded(rows[merged.first], (length, width), dtype),
+        _points(rows, merged.first, scale, (length, width), dtype),
         _padded(labels[merged.first], (length,), np.int32),
         _padded(merged.counts, (length,), dtype),
         np.int32(-(-len(merged.first) // block)),
@@ -226,12 +225,24 @@ def _posterior_entropies(
         stream = np.random.Philox(key=np.array([seed, draw], np.uint64), counter=[0, 0, 0, query])
         noise = _padded(np.random.Generator(stream).standard_normal((QUERIES, dim)), (QUERIES, width), dtype)
         own = slice(query * QUERIES, (query + 1) * QUERIES)
+        queries = _points(rows, np.arange(own.start, min(own.stop, n_rows)), scale, (QUERIES, width), dtype)
         with double_precision():
-            return np.asarray(kernel(queries[own], places[own], noise, *compared, **sizes))
+            return np.asarray(kernel(queries, places[own], noise, *compared, **sizes))
 
     with ThreadPoolExecutor(n_threads()) as threads:
         parts = list(threads.map(part, range(n_draws * n_queries)))
     return np.stack(parts, axis=1).reshape(2, n_draws, -1)[:, :, :n_rows]
+
+
+def _points(
+    rows: Rows, index: Int[np.ndarray, " some"], scale: float, shape: tuple[int, int], dtype: Any
+) -> Float[np.ndarray, "place _"]:
+    """Return some rows times the scale with zeros appended, made few at a time."""
+    points = aligned(shape, dtype)
+    for start in range(0, len(index), PIECE):
+        some = rows[index[start : start + PIECE]]
+        points[start : start + len(some), : rows.shape[1]] = some * scale
+    return points
 
 
 def _padded(values: np.ndarray, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane.errors import InputError, did_you_mean
-from infoplane.estimators._pairs_rows import unit_ball
+from infoplane.estimators._pairs_rows import in_unit_ball
 from infoplane.estimators.base import SATURATION_MARGIN, LayerEstimator, Layers, LayerValues, Values
 
 WIDTHS = ("silverman", "neighbours", "alignment")
@@ -140,7 +140,7 @@ class Renyi(LayerEstimator):
         t = layers.host[index]
         if (t == t[:, :1]).all():
             return np.zeros(2)
-        rows, radius = unit_ball(t)
+        rows, radius = in_unit_ball(t)
         labels = layers.labels
         parts = [self._of_rows(rows[own], radius, None if labels is None else labels[own]) for own in split]
         return np.mean(parts, axis=0)
