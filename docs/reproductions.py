@@ -14,7 +14,7 @@ from pathlib import Path
 
 import infoplane as ip
 from infoplane.experiments import EXPERIMENTS
-from infoplane.experiments.claims import table
+from infoplane.experiments.claims import again, table
 
 DOCS = Path(__file__).parent
 PICTURES = Path("images/reproductions")
@@ -25,7 +25,7 @@ def answered(folder: Path) -> table.Answered:
     ds = ip.load(folder)
     return table.Answered(
         name=folder.name,
-        command=table.command(ds),
+        command=again.command(ds, shown=lambda path: Path(path).name),
         verdicts=ip.claims(ds),
         figures=table.pictures(folder),
         purpose=table.purpose(ds),

@@ -45,13 +45,13 @@ def claims(
 
 def _answer(folder: Path) -> "Answered":
     """Hold the claims against the result in a folder."""
+    from infoplane.experiments.claims import again, table
     from infoplane.experiments.claims import claims as judge
-    from infoplane.experiments.claims import table
     from infoplane.record import load
 
     ds = load(folder)
     place = folder if folder.is_dir() else folder.parent
-    return table.Answered(place.resolve().name, table.command(ds), judge(ds), table.pictures(place), table.purpose(ds))
+    return table.Answered(place.resolve().name, again.command(ds), judge(ds), table.pictures(place), table.purpose(ds))
 
 
 def _show(one: "Answered") -> None:

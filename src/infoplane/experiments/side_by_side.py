@@ -27,12 +27,32 @@ def on_data(paths: Sequence[Path], tree: Mapping[str, Any], changes: Mapping[str
     names = [path.resolve().name for path in paths]
     if len(set(names)) < len(names):
         raise ConfigError(f"--data {', '.join(names)}: two sets have one name, which is to tell them apart")
-    first, *others = tree.get("variants") or [{"label": ""}]
+    return beside(dict(zip(names, sets, strict=True)), tree) | dict(changes)
+
+
+def beside(sets: Mapping[str, Mapping[str, Any]], tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes that put every variant on each of several sets, given by name with their keys."""
+    every = tree.get("variants") or [{"label": ""}]
     variants = [
         variant | keys | {"label": ", ".join(filter(None, (name, str(variant["label"]))))}
-        for (name, keys), variant in itertools.product(zip(names, sets, strict=True), (first, *others))
+        for (name, keys), variant in itertools.product(sets.items(), every)
     ]
-    return sets[0] | {"variants": [{"label": variants[0]["label"]}, *variants[1:]]} | dict(changes)
+    first = next(iter(sets.values()))
+    return dict(first) | {"variants": [{"label": variants[0]["label"]}, *variants[1:]]}
+
+
+def sets_of(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the sets of data that a configuration's networks stand on, by name, with their keys.
+
+    None are named where it is a single set that needs no files.
+    """
+    own = {f"data.{key}": config.get("data", {}).get(key) for key in ("path", "name")}
+    every = [own] + [own | dict(changes) for _, changes in config.get("variants", ())[1:]]
+    sets: dict[str, dict[str, Any]] = {}
+    for keys in every:
+        one = {key: keys[key] for key in own}
+        sets.setdefault(Path(str(one["data.path"] or one["data.name"])).name, one)
+    return sets if len(sets) > 1 or own["data.path"] else {}
 
 
 def _keys(path: Path, name: str = "") -> dict[str, Any]:

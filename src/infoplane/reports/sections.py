@@ -170,13 +170,12 @@ def _drawn(source: Source) -> list[tuple[str, str]]:
 
 
 def _answered(source: Source) -> Any:
+    from infoplane.experiments.claims import again
     from infoplane.experiments.claims import claims as judge
     from infoplane.experiments.claims import table as claim_table
 
     purpose = claim_table.purpose(source.ds)
-    return claim_table.Answered(
-        source.name, claim_table.command(source.ds), judge(source.ds, only=purpose), purpose=purpose
-    )
+    return claim_table.Answered(source.name, again.command(source.ds), judge(source.ds, only=purpose), purpose=purpose)
 
 
 def claims(sources: Sequence[Source]) -> Element | None:
@@ -236,13 +235,13 @@ def _value(value: Any) -> Element:
 
 def reproduce(sources: Sequence[Source]) -> Element:
     """Give the commands that make the results and this page again."""
-    from infoplane.experiments.claims import table as claim_table
+    from infoplane.experiments.claims import again
 
     parts: list[Child] = []
     for source in sources:
         parts += [
             *_heading(sources, source),
-            element("pre", element("code", claim_table.command(source.ds)), tabindex="0"),
+            element("pre", element("code", again.command(source.ds)), tabindex="0"),
         ]
     folders = [shlex.quote(str(source.folder)) for source in sources if source.folder is not None]
     if len(folders) == len(sources):

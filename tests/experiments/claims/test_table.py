@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ import infoplane as ip
 from infoplane.errors import InputError
 from infoplane.experiments import EXPERIMENTS, configure
 from infoplane.experiments.claims import CLAIMS
+from infoplane.experiments.claims.again import command
 from infoplane.experiments.claims.table import (
     COLUMNS,
     FIELDS,
     Answered,
     brief,
     by_claim,
-    command,
     picture,
     purpose,
     records,
@@ -27,6 +28,7 @@ from infoplane.experiments.claims.table import (
     to_json,
     to_markdown,
 )
+from infoplane.experiments.side_by_side import beside
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,42 @@ def test_the_command_is_the_one_that_makes_the_run(network, options, expected):
     config = configure("szt", **options)
     ds = network().assign_attrs(title="szt", config=config.canonical())
     assert command(ds) == expected
+
+
+MNIST, OTHERS = "/home/me/data/mnist", "/home/me/some others"
+BOTH = beside(
+    {
+        "digits": {"data.path": None, "data.name": "digits"},
+        "mnist": {"data.path": MNIST, "data.name": "mnist"},
+        "some others": {"data.path": OTHERS, "data.name": "idx"},
+    },
+    configure("images").tree(),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        ("saxe-mnist", {"data.path": MNIST}, f"infoplane run saxe-mnist --data {MNIST}"),
+        (
+            "images",
+            {"data.path": OTHERS, "data.name": "notmnist", "train.epochs": 7},
+            f"infoplane run images --data '{OTHERS}' --set data.name=notmnist --set 'train.epochs=7'",
+        ),
+        ("images", BOTH, f"infoplane run images --data digits --data {MNIST} --data '{OTHERS}'"),
+        (
+            "images",
+            BOTH | {"members": 2, "variants.2.train.epochs": 82, "schedule.points": 12},
+            f"infoplane run images --data digits --data {MNIST} --data '{OTHERS}' --members 2 "
+            "--set 'schedule.points=12' --set 'variants.2.train.epochs=82'",
+        ),
+    ],
+)
+def test_data_are_named_as_they_were_given(network, name, changes, expected):
+    config = configure(name, changes=changes)
+    ds = network().assign_attrs(title=name, config=config.canonical())
+    assert command(ds) == expected
+    assert "/home/me" not in command(ds, shown=lambda path: Path(path).name)
 
 
 def test_what_is_no_packaged_experiment_has_its_file_as_command(network):

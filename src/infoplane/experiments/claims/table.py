@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane.experiments.claims.base import CONFIRMED, DENIED, NOT_DECIDED, Verdict
-from infoplane.results import config_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -209,31 +208,3 @@ def purpose(ds: "xr.Dataset") -> Sequence[str]:
 def pictures(folder: Path) -> list[str]:
     """Return the names of the pictures in a run's folder."""
     return sorted(path.name for path in (folder / "figures").glob("*.png"))
-
-
-def command(ds: "xr.Dataset") -> str:
-    """Return the command that makes a result: its experiment's name, the variant, and the keys that differ."""
-    from infoplane.experiments import EXPERIMENTS, configure
-    from infoplane.runs.axes import flatten
-
-    config, name = config_of(ds), str(ds.attrs.get("title", ""))
-    if name not in EXPERIMENTS:
-        return f"infoplane run {name}.toml" if config else f"ip.Recorder, name={name!r}"
-    variants = {
-        f"infoplane run {name}{paper}{quick}": configure(name, quick=bool(quick), as_paper=bool(paper))
-        for paper in ("", " --as paper")
-        for quick in ("", " --quick")
-    }
-    mine = dict(flatten(config))
-    other = {text: _changes(mine, dict(flatten(one.model_dump(mode="json")))) for text, one in variants.items()}
-    nearest = min(other, key=lambda text: len(other[text]))
-    return " ".join([nearest, *other[nearest]])
-
-
-def _changes(mine: dict[str, Any], base: dict[str, Any]) -> list[str]:
-    """Return the options that change a configuration into another one."""
-    changed = {key: value for key, value in mine.items() if base.get(key) != value and value is not None}
-    swept = [f"--sweep '{key}={json.dumps(values)}'" for key, values in changed.pop("sweep", [])]
-    members = changed.pop("members", None)
-    options = [] if members is None else [f"--members {members}"]
-    return [*options, *(f"--set '{key}={json.dumps(value)}'" for key, value in changed.items()), *swept]
