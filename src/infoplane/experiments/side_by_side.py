@@ -34,7 +34,7 @@ def beside(sets: Mapping[str, Mapping[str, Any]], tree: Mapping[str, Any]) -> di
     """Return the changes that put every variant on each of several sets, given by name with their keys."""
     every = tree.get("variants") or [{"label": ""}]
     variants = [
-        variant | keys | {"label": ", ".join(filter(None, (name, str(variant["label"]))))}
+        {**variant, **keys, "label": ", ".join(filter(None, (name, str(variant["label"]))))}
         for (name, keys), variant in itertools.product(sets.items(), every)
     ]
     first = next(iter(sets.values()))
