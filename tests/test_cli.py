@@ -41,7 +41,7 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def without_figures(monkeypatch):
     """Nothing is drawn, which takes seconds."""
-    monkeypatch.setattr("infoplane.experiments.draw_figures", lambda *_: [])
+    monkeypatch.setattr("infoplane.experiments.draw_figures", lambda *_, **__: [])
 
 
 # ---- help

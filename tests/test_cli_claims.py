@@ -18,7 +18,7 @@ def folder(tmp_path_factory):
     """A small finished run without figures, which take seconds."""
     place = tmp_path_factory.mktemp("runs") / "mein Lauf µ"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("infoplane.experiments.draw_figures", lambda *_: [])
+        patch.setattr("infoplane.experiments.draw_figures", lambda *_, **__: [])
         assert infoplane("run", "szt", *SMALL, "--set", 'estimators=["binning"]', "--out", place)[0] == 0
     return place
 

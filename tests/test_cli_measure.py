@@ -68,7 +68,7 @@ def here(tmp_path, monkeypatch):
     name = f"net_{tmp_path.name}".replace("-", "_")  # a module of its own, since modules are imported once
     (tmp_path / f"{name}.py").write_text(MODULE)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("infoplane.experiments.base.draw_figures", lambda *_: [])
+    monkeypatch.setattr("infoplane.experiments.base.draw_figures", lambda *_, **__: [])
     return f"{name}:make"
 
 

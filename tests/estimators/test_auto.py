@@ -113,6 +113,7 @@ def test_floats_on_a_coarse_grid_are_counted():
     assert Auto()(x.astype(float), y.astype(float)).bits == Auto()(x, y).bits
 
 
+@pytest.mark.slow
 def test_floats_on_a_coarse_grid_have_a_null_and_an_interval():
     x, y = BinarySymmetric(0.1).sample(1000, 0)
     found, counted = (

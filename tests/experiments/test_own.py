@@ -23,7 +23,7 @@ def test_the_numbers_printed_are_those_of_layer_information(inputs, capsys):
     for name, t in network(inputs).items():
         known = ip.layer_information(t, labels, "kde")
         assert f"{name:<6}  {known.input.bits:.4f}  {known.label.bits:.4f}" in printed
-    assert printed.startswith("kde: variance 0.1, relative False; 64 inputs, H(X) = 6.0000, H(Y) = ")
+    assert printed.startswith("kde: variance 0.1; 64 inputs, H(X) = 6.0000, H(Y) = ")
 
 
 def test_without_labels_the_table_has_no_label_information(inputs, capsys):

@@ -144,7 +144,7 @@ def command(*arguments):
     err = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["infoplane", *map(str, arguments)])
-        patch.setattr("infoplane.experiments.draw_figures", lambda *_: [])
+        patch.setattr("infoplane.experiments.draw_figures", lambda *_, **__: [])
         silent = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(err)
         with silent[0], silent[1], pytest.raises(SystemExit) as end:
             cli.main()

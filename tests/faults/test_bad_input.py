@@ -245,6 +245,7 @@ cli.main()
 """
 
 
+@pytest.mark.slow
 def test_a_disk_with_room_for_small_files_only_ends_a_run_with_one_line(tmp_path):
     small = ["--members=2", "--set=train.epochs=40", "--set=model.hidden=[4]", "--set=train.batch_size=1024"]
     command = [sys.executable, "-c", LIMITED, "run", "szt", *small, "--out", str(tmp_path / "run")]

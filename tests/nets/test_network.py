@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from infoplane.nets import mlp, train
-from infoplane.nets.network import Together, Wide, network
+from infoplane.nets import mlp
+from infoplane.nets.network import Apart, Together, Wide, network
 from infoplane.nets.shapes import WIDE, Dense
 from infoplane.nets.spread import Spread, spread, spread_of_large
 from infoplane.nets.train import Group, Progress, Trainer, make_optimiser, state_leaves
@@ -80,7 +80,7 @@ def test_training_apart_goes_on_from_its_leaves_to_the_bit(optimiser):
 
 
 def test_scores_in_parts_are_those_at_once(apart, monkeypatch):
-    monkeypatch.setattr(train, "SCORED_ROWS", 8)
+    monkeypatch.setattr(Apart, "scored_rows", 8)
     nets = group(Wide)
     for part, whole in zip(nets.score(apart[1]), apart[0].score(apart[1]), strict=True):
         assert_close(part, whole)
@@ -88,7 +88,7 @@ def test_scores_in_parts_are_those_at_once(apart, monkeypatch):
 
 @pytest.mark.parametrize("size", [8, 2048])
 def test_members_apart_are_observed_one_by_one_on_the_rows_that_are_asked_for(apart, size, monkeypatch):
-    monkeypatch.setattr(train, "SCORED_ROWS", size)
+    monkeypatch.setattr(Apart, "scored_rows", size)
     rows = np.arange(1, N_SAMPLES, 2)
     found = list(apart[0].observe_some(apart[1], rows, 2))
     layers, _ = group(Together).observe(apart[1])

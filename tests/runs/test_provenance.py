@@ -51,7 +51,7 @@ def test_other_data_under_the_same_name_are_refused(in_pieces, monkeypatch):
 
 
 def test_force_new_starts_beside_and_the_old_rows_keep_their_provenance(whole, in_pieces, monkeypatch):
-    monkeypatch.setattr("infoplane.experiments.draw_figures", lambda *_: [])
+    monkeypatch.setattr("infoplane.experiments.draw_figures", lambda *_, **__: [])
     before = (in_pieces / "run.json").read_bytes()
     ds = ip.resume(in_pieces, force_new=True, seed=1)
     beside = in_pieces.with_name("run-2")

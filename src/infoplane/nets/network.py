@@ -78,9 +78,14 @@ class Together(Network):
 
 
 class Apart(Network):
-    """Networks that fill the processor one at a time; inputs are kept with the features side by side."""
+    """Networks that fill the processor one at a time; inputs are kept with the features side by side.
+
+    Attributes:
+        scored_rows: rows whose outputs or activations are computed at once.
+    """
 
     apart: ClassVar[bool] = True
+    scored_rows: ClassVar[int] = 2048
 
     @abc.abstractmethod
     def forward(self, weights: Weights, x: Float[Array, "sample feature"]) -> list[Float[Array, "sample _"]]:
@@ -148,6 +153,7 @@ class Conv(Apart):
         shape: what the architecture comes to.
     """
 
+    scored_rows: ClassVar[int] = 256  # patches take nine times the memory of a map and more
     activation: str
     shape: Convolutional
 

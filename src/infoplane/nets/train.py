@@ -19,16 +19,13 @@ from infoplane.errors import ConfigError, did_you_mean
 from infoplane.nets.batches import MAX_BLOCK, block_length, epoch_batches
 from infoplane.nets.gradients import Moments, add_gradient, mean_and_std, no_moments
 from infoplane.nets.mlp import Weights
-from infoplane.nets.network import Network
+from infoplane.nets.network import Apart, Network
 from infoplane.nets.spread import Spread, spread, spread_of_large
 
 OPTIMISERS = ("adam", "sgd", "momentum")
 
 Device = Any
 """A ``jax.Device``, which type checkers take for a variable."""
-
-SCORED_ROWS = 2048
-"""Rows whose outputs are computed at once where the members of a group train apart."""
 
 
 class State(NamedTuple):
@@ -255,10 +252,11 @@ class Trainer:
         def score(rows: Array) -> tuple[Array, Array]:
             return cross_entropy(self.network.logits(weights, self.network.take(task.x, rows)), task.y[rows])
 
-        if not self.network.apart or len(rows) <= SCORED_ROWS:
+        if not isinstance(self.network, Apart) or len(rows) <= self.network.scored_rows:
             loss, correct = score(rows)
             return loss.mean(axis=-1), correct.mean(axis=-1)
-        filled = jnp.pad(rows, (0, -len(rows) % SCORED_ROWS)).reshape(-1, SCORED_ROWS)
+        size = self.network.scored_rows
+        filled = jnp.pad(rows, (0, -len(rows) % size)).reshape(-1, size)
         counts = (jnp.arange(filled.size) < len(rows)).reshape(filled.shape)
 
         def part(given: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -280,9 +278,11 @@ class Trainer:
     def _observe_apart(self, task: Task, weights: Weights, rows: Int[np.ndarray, " row"]) -> Observed:
         """Observe one member on some rows, part by part into arrays in host memory."""
         layers: list[np.ndarray] = []
-        for start in range(0, len(rows), SCORED_ROWS):
-            chosen = rows[start : start + SCORED_ROWS].astype(np.int32)
-            filled = np.pad(chosen, (0, min(SCORED_ROWS, len(rows)) - len(chosen)), mode="edge")
+        assert isinstance(self.network, Apart)
+        size = self.network.scored_rows
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size].astype(np.int32)
+            filled = np.pad(chosen, (0, min(size, len(rows)) - len(chosen)), mode="edge")
             parts = self._activate(task.x, weights, filled)
             layers = layers or [np.empty((1, part.shape[1], len(rows)), np.float32) for part in parts]
             for layer, part in zip(layers, parts, strict=True):
