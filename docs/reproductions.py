@@ -3,6 +3,9 @@
 infoplane run all --out runs/all          # about two hours on two cores; called again it goes on
 python docs/reproductions.py runs/all
 
+`run all` leaves out what needs files of yours: `images` is there with the digits alone, and `saxe-mnist` and
+`infonet-mnist` come from `infoplane run NAME --data FOLDER --out runs/all/NAME` (the page has the whole commands).
+
 Writes docs/reproductions.md, docs/results/claims.csv, the summary of each experiment beside it, and the pictures that
 the page shows. Nothing of it is edited by hand; what it means is told in docs/what-to-conclude.md.
 """

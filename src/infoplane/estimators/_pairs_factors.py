@@ -6,12 +6,10 @@ import numpy as np
 from jaxtyping import Int
 
 from infoplane.estimators._pairs_kernel import Factors
-from infoplane.estimators._pairs_rows import Rows
+from infoplane.estimators._pairs_rows import PIECE, Rows
 
 LARGE = 64
-"""Coordinates from which on points are kept once; see `_large_factors`."""
-
-PIECE = 2048
+"""Coordinates from which on points are kept once; see `LargeFactors`."""
 
 
 def grid(dtype: Any) -> float:
@@ -37,7 +35,9 @@ def factors(
     """
     dim = rows.shape[1]
     if dim >= LARGE:
-        return _large_factors(rows, order, length, dtype, split=split)
+        held = LargeFactors(length, dim, dtype, split=split)
+        held.write(rows, order, 0)
+        return held.coarse, held.fine
     width = -(-(dim + 2) // 4) * 4 - 2  # few shapes, few compilations
     step = 2 * grid(dtype)
     widths = (width + 2, 2 * width + 2) if split else (width + 2,)
@@ -59,25 +59,11 @@ def factors(
     return coarse, fine[0] if fine else None
 
 
-def _large_factors(
-    rows: Rows,
-    order: Int[np.ndarray, " visited"],
-    length: int,
-    dtype: Any,
-    *,
-    split: bool,
-) -> tuple[Factors, Factors | None]:
-    """The same of many coordinates: points and half of the norms once, of which the loop makes both factors.
-
-    Coordinates dominate there, and writing them once instead of twice (of a split: six times) bounds the memory.
-    """
-    held = LargeFactors(length, rows.shape[1], dtype, split=split)
-    held.write(rows, order, 0)
-    return held.coarse, held.fine
-
-
 class LargeFactors:
     """Points and half of the norms of rows of many coordinates, kept once; zero where nothing was written.
+
+    The loop makes both factors of them. Coordinates dominate there, and writing them once instead of twice (of a split:
+    six times) bounds the memory.
 
     Attributes:
         coarse: the points, or on a coarse grid where they are split, and their norms.

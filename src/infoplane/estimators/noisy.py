@@ -12,10 +12,10 @@ from jaxtyping import Float, Int
 from infoplane._arrays import Codes
 from infoplane.errors import InputError
 from infoplane.estimators._pairs import FLOAT32_LIMIT, UNRESOLVED
-from infoplane.estimators._pairs_factors import PIECE, aligned
+from infoplane.estimators._pairs_factors import aligned
 from infoplane.estimators._pairs_kernel import double_precision
 from infoplane.estimators._pairs_pruned import Merged, merge_equal
-from infoplane.estimators._pairs_rows import Rows, in_unit_ball
+from infoplane.estimators._pairs_rows import PIECE, Rows, in_unit_ball
 from infoplane.estimators._threads import n_threads
 from infoplane.estimators.base import SATURATION_MARGIN, EntropyEstimator, Layers, LayerValues, Values
 
