@@ -269,12 +269,18 @@ def test_a_class_without_variance_has_infinite_information():
     x, y = two_classes(100, 1.5)
     value = Gaussian()(np.where(y[:, None] == 0, 0.0, x), y)
     assert value.bits == math.inf
-    assert value.flags == {"manifold"}
+    assert value.flags == {"manifold", "above-entropy"}
+    assert value.upper == pytest.approx(stats.entropy(np.bincount(y), base=2), abs=1e-12)
 
 
 def test_a_bound_above_the_entropy_of_the_labels_says_so():
     x, y = two_classes(200, 100.0)
-    assert "above H(Y) = 0.99 bits" in Gaussian()(x, y).reason
+    value = Gaussian()(x, y)
+    entropy = stats.entropy(np.bincount(y), base=2)
+    assert value.bits > 5
+    assert value.flags >= {"above-entropy"}
+    assert value.upper == pytest.approx(entropy, abs=1e-12)
+    assert f"above the entropy of the labels, {entropy:.2f} bits" in value.reason
 
 
 def test_a_layer_gets_the_information_of_its_label_and_none_of_its_input():

@@ -1,5 +1,7 @@
 """Variables of a pair, what is refused, and pair estimators as estimators of layers."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -8,14 +10,17 @@ from infoplane.estimators import build, list_estimators
 from infoplane.estimators.base import Layers, measure_layers
 from infoplane.estimators.neighbors import Ksg1, Ross
 from infoplane.estimators.pair import (
+    ABOVE_ENTROPY,
     SUITABLE,
     LabelEstimator,
     PairEstimator,
+    PairValue,
     Variable,
     as_variable,
     kind_of_pair,
     measure_pair,
     nothing_to_tell,
+    within_entropy,
 )
 
 PAIRS = [name for name in (entry.name for entry in list_estimators()) if isinstance(build(name), PairEstimator)]
@@ -209,3 +214,18 @@ def test_a_broken_layer_of_a_batch_leaves_the_others_as_they_are(layer):
 def test_estimators_of_pairs_of_one_kind_are_refused_for_layers(name, layer):
     with pytest.raises(ip.InputError, match="use ross, mixed-ksg or kl"):
         ip.layer_information(*layer, name)
+
+
+@pytest.mark.parametrize(
+    ("bits", "flagged"), [(0.9, False), (1.01, False), (1.1, True), (math.inf, True), (math.nan, False)]
+)
+def test_a_value_above_the_entropy_of_the_labels_is_flagged(bits, flagged):
+    counts = np.array([500, 500])  # 1 bit; 0.01 bits and 2/N nats of scatter are allowed
+    value = within_entropy(PairValue(bits), counts)
+    assert (ABOVE_ENTROPY in value.flags) == flagged
+    assert value.upper == (1.0 if flagged else None)
+
+
+@pytest.mark.parametrize(("bits", "upper"), [(0.4, 0.4), (3.0, 1.0)])
+def test_an_upper_bound_is_at_most_the_entropy_of_the_labels(bits, upper):
+    assert within_entropy(PairValue(bits, kind="upper"), np.array([500, 500])).upper == upper

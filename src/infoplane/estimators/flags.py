@@ -49,6 +49,20 @@ EXPLANATIONS: dict[str, str] = {
         "train.redraw_dead=true draws such initialisations again."
     ),
     "diverged": ("The member's loss became infinite or NaN; its later values are NaN. Lower the learning rate."),
+    "above-entropy": (
+        "The value of I(T;Y) is above the entropy of the labels, which no information about them can exceed, so the "
+        "value is wrong. The truth is at most H(Y), the value of `upper`. Use an estimator that suits the data (auto, "
+        "or mixed-ksg in few dimensions), reduce the dimension, or use more samples."
+    ),
+    "not-gaussian": (
+        "The estimator describes the data by a Gaussian, and the data are clearly not Gaussian: the dependence is not "
+        "linear, or its strength varies, or the classes are not normal, or a few samples lie far away. The value may "
+        "be far too low or too high. Use auto or ksg1 (mixed-ksg with labels) and compare."
+    ),
+    "k-dependent": (
+        "The estimate changes much with the number of neighbors: the dependence is finer than the distances between "
+        "neighbors, and the truth is probably higher. Use more samples, or compare k=1, k=3 and k=10."
+    ),
 }
 """One explanation for each flag of `infoplane.estimators.base.FLAGS`."""
 

@@ -12,7 +12,6 @@ from jaxtyping import Bool, Int
 from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
 from infoplane.estimators.base import Estimate
-from infoplane.estimators.discrete import entropy_of_counts
 from infoplane.estimators.pair import LabelEstimator, Order, PairValue, Variable, as_variable, nothing_to_tell
 
 CROWDED = "high-dimension"
@@ -233,10 +232,6 @@ class Gaussian(LabelEstimator):
             notes.append((few, f"{dims} dimensions: covariances of {shrinks.sum()} of {len(counts)} classes shrunk"))
         if within == -math.inf:
             notes.append(("manifold", "a class has no variance in some direction: the information is infinite"))
-        elif whole - within > 2 * _LN2 * entropy_of_counts(counts):
-            notes.append(
-                ("", f"above H(Y) = {entropy_of_counts(counts):.2f} bits: together the classes are no Gaussian")
-            )
         return _value((whole - within) / 2, notes, "upper")
 
     def _without_small(self, x: Variable, labels: Variable, small: Bool[np.ndarray, " label"]) -> PairValue:

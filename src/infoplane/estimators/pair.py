@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ from jaxtyping import Float, Int, Num
 from infoplane._arrays import as_labels, as_samples, is_discrete, to_numpy
 from infoplane.errors import InputError
 from infoplane.estimators.base import Estimate, Estimator, LayerEstimator, Layers, LayerValues, Values
+from infoplane.estimators.discrete import entropy_of_counts
 
 SUITABLE = {
     "continuous": ("ksg1", "ksg2", "mixed-ksg", "kl"),
@@ -22,6 +24,11 @@ SUITABLE = {
 
 Order = Int[np.ndarray, " sample"]
 """Which row stands where: each once."""
+
+ABOVE_ENTROPY = "above-entropy"
+
+_ENTROPY_SLACK = 0.01
+"""Bits above the entropy of the labels that scatter is allowed."""
 
 _SHOWN = 5
 """How many rows an error text names."""
@@ -127,6 +134,28 @@ class PairValue:
     kind: str = "estimate"
 
 
+def within_entropy(value: PairValue, counts: Int[np.ndarray, " label"]) -> PairValue:
+    """Return a value of I(X;Y) with the flag ``above-entropy`` if it exceeds H(Y), and with ``upper`` at most H(Y).
+
+    The plug-in entropy of L classes and N samples is too low by about (L−1)/2N nats, and estimates of perfectly
+    separated classes are too high by as much; together with 0.01 bits this is allowed before the flag is raised.
+
+    Args:
+        value: the value, of a pair with one label or of a layer and its label.
+        counts: number of samples of each class.
+    """
+    entropy = entropy_of_counts(counts[counts > 0])
+    upper = value.upper if value.upper is not None else value.bits if value.kind == "upper" else None
+    if upper is not None and not math.isnan(upper):
+        value = dataclasses.replace(value, upper=min(upper, entropy))
+    allowed = entropy + _ENTROPY_SLACK + len(counts) / int(counts.sum()) / math.log(2)
+    if not value.bits > allowed or value.kind not in ("estimate", "upper", "lower"):
+        return value
+    words = f"{value.bits:.2f} bits are above the entropy of the labels, {entropy:.2f} bits, which no value can exceed"
+    reason = "; ".join(text for text in (words, value.reason) if text)
+    return dataclasses.replace(value, flags=value.flags | {ABOVE_ENTROPY}, reason=reason, upper=entropy)
+
+
 def nothing_to_tell(x: Variable, y: Variable) -> PairValue | None:
     """Return 0 bits with the flag ``constant`` where a variable has one value only, else None."""
     names = [name for name, variable in (("x", x), ("y", y)) if variable.constant]
@@ -179,7 +208,11 @@ class LabelEstimator(PairEstimator, LayerEstimator):
         labels = Variable(layers.labels.astype(np.int64)[:, None], True)
         measured = [
             # A layer that is constant or not finite answers the same for both quantities.
-            known if known.flags else self.between(Variable(layers.host[index].T.astype(np.float64), False), labels)
+            known
+            if known.flags
+            else within_entropy(
+                self.between(Variable(layers.host[index].T.astype(np.float64), False), labels), layers.class_counts
+            )
             for index, known in enumerate(judged)
         ]
         return LayerValues(_values(judged), _values(measured))
@@ -244,6 +277,8 @@ def measure_pair(estimator: PairEstimator, x: Variable, y: Variable) -> Estimate
     check_pair(estimator, x, y)
     start = time.perf_counter()
     value = estimator.between(x, y)
+    if x.discrete != y.discrete:
+        value = within_entropy(value, np.bincount((x if x.discrete else y).values[:, 0]))
     return Estimate(
         **{field.name: getattr(value, field.name) for field in dataclasses.fields(value)},
         n=x.n,
