@@ -68,6 +68,60 @@ def test_words_kept_as_objects_are_classes(inputs, labels):
         assert np.array_equal(made(inputs, given).labels == 0, labels == 1)  # "cat" comes before "dog"
 
 
+@pytest.mark.parametrize("kind", [int, bool, float])
+def test_several_labels_for_each_input_are_refused_with_the_choice(inputs, kind):
+    several = (np.arange(360).reshape(120, 3) % 7 > 3).astype(kind)  # rows with no label, one and several
+    said = r"labels: expected one label for each input, shape \(120,\), got shape \(120, 3\).*positions=3.*multi-label"
+    with pytest.raises(ip.InputError, match=said):
+        made(inputs, several)
+    combination = np.unique(several, axis=0, return_inverse=True)[1]  # what the text says, as it stands
+    assert made(inputs, combination.reshape(-1)).label_entropy > 1
+
+
+def test_labels_per_position_are_refused_with_the_choice(inputs):
+    with pytest.raises(ip.InputError, match=r"got shape \(120, 16\).*labels per position"):
+        made(inputs, np.random.default_rng(0).integers(0, 9, (120, 16)))
+
+
+def test_one_hot_rows_are_classes_whatever_their_type(inputs, labels):
+    for kind in (int, bool, float):
+        set_ = made(inputs, np.eye(5)[labels].astype(kind))
+        assert np.array_equal(set_.labels, made(inputs, labels).labels)
+
+
+def test_a_column_of_labels_is_one_label_for_each_input(inputs, labels):
+    assert np.array_equal(made(inputs, labels[:, None]).labels, made(inputs, labels).labels)
+
+
+def test_targets_whose_combinations_are_as_many_as_the_inputs_are_refused(inputs):
+    targets = np.random.default_rng(0).standard_normal((120, 3))
+    with pytest.raises(ip.InputError, match=r"each input would be a class of its own. Measure one target at a time"):
+        made(inputs, targets)
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_the_label_that_losses_ignore_is_refused_or_left_out(inputs, labels, kind):
+    ignored = np.where(np.arange(120) % 4 == 0, -100, labels).astype(kind)
+    with pytest.raises(ip.InputError, match=r"got -100 in 30 of 120 places, .* Pass ignore_index=-100 to leave out"):
+        made(inputs, ignored)
+    set_ = MeasuredSet(inputs, ignored, "inputs", batch_size=32, target_bins=10, ignore_index=-100)
+    kept = np.arange(120) % 4 != 0
+    by_hand = made(inputs[kept], labels[kept].astype(kind))
+    assert set_.fingerprint == by_hand.fingerprint
+    assert set_.n_samples == 90
+
+
+def test_targets_that_reach_below_the_ignored_label_are_targets(inputs):
+    targets = np.linspace(-200, 0, 120)
+    targets[60] = -100.0
+    assert made(inputs, targets).label_entropy == pytest.approx(np.log2(10), abs=0.01)  # ten classes of 12 or so
+
+
+def test_ignoring_every_label_is_refused(inputs):
+    with pytest.raises(ip.InputError, match="expected at least 2 labels other than -100, got 0"):
+        MeasuredSet(inputs, np.full(120, -100), "inputs", batch_size=9, target_bins=10, ignore_index=-100)
+
+
 # ---- inputs
 
 
@@ -91,7 +145,7 @@ def test_what_has_no_rows_to_be_cut_is_refused_with_what_to_do(inputs):
     scipy_sparse = pytest.importorskip("scipy.sparse")
     for given, said in (
         (scipy_sparse.csr_matrix(inputs), r"inputs is sparse; expected a full array, for example by \.toarray\(\)"),
-        ((row for row in inputs), r"inputs is a generator; expected an array of shape \(sample, …\)"),
+        ((row for row in inputs), r"expected an array of shape \(sample, …\) or an iterable of batches.*\(4,\)"),
         ({1.0, 2.0}, "inputs is a set; expected an array"),
         (None, "inputs is a NoneType; expected an array"),
         (np.array(["red", "blue"]), "inputs hold strings; expected numbers, for example each word's place"),
@@ -101,19 +155,7 @@ def test_what_has_no_rows_to_be_cut_is_refused_with_what_to_do(inputs):
 
 
 @pytest.mark.framework
-def test_data_sets_and_loaders_of_pytorch_are_refused_with_what_to_do(inputs, labels):
+def test_sparse_tensors_are_refused_with_what_to_do(inputs):
     torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
-    samples = torch.utils.data.TensorDataset(torch.tensor(inputs), torch.tensor(labels))
-    loader = torch.utils.data.DataLoader(samples, batch_size=50)
-    with pytest.raises(
-        ip.InputError, match=r"TensorDataset; expected an array, for example (torch\.stack\(.*\))$"
-    ) as one:
-        made(samples)
-    with pytest.raises(ip.InputError, match=r"DataLoader; expected an array, for example (torch\.cat\(.*\))$") as many:
-        made(loader)
-    for error in (one, many):  # the remedy works as it stands
-        remedy = str(error.value).partition("for example ")[2]
-        array = eval(remedy, {"torch": torch, "dataset": samples, "loader": loader})
-        assert np.array_equal(array, inputs)
     with pytest.raises(ip.InputError, match=r"sparse; expected a full array, for example by \.to_dense\(\)"):
         made(torch.tensor(inputs).to_sparse())

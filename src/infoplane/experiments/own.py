@@ -50,7 +50,8 @@ def plane(
     *,
     estimators: EstimatorLike = ("binning",),
     layers: Any = None,
-    batch_size: int = 1024,
+    batch_size: Any = 1024,
+    exact_batch: bool = False,
     memory: int = 2**30,
     **options: Any,
 ) -> ModelPlane:
@@ -63,7 +64,8 @@ def plane(
         labels: class of each input, shape (sample,); without them there is only I(X;T). See `Recorder`.
         estimators: names, instances or tables; each names its noise model. Numbers are in bits.
         layers: which layers: "all", names, patterns such as ``"encoder.*"``, or types.
-        batch_size: number of inputs that the model is given at once.
+        batch_size: number of inputs that the model is given at once; "all" for all of them, as graph networks need.
+        exact_batch: never run the model on fewer inputs than ``batch_size``. See `Recorder`.
         memory: bytes of activations held at once.
         options: the framework's own, such as ``channels="mean"``.
 
@@ -75,7 +77,10 @@ def plane(
     """
     from infoplane import plots
 
-    recorder = Recorder(inputs, labels, estimators, batch_size=batch_size, memory=memory, name=type(model).__name__)
+    recorder = Recorder(
+        inputs, labels, estimators, batch_size=batch_size, exact_batch=exact_batch, memory=memory,
+        name=type(model).__name__,
+    )  # fmt: skip
     with recorder.attach(model, layers, **options):
         recorder.step(0)
     ds = recorder.results()

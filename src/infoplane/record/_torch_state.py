@@ -10,17 +10,7 @@ from torch import nn
 
 from infoplane._arrays import to_numpy
 from infoplane.errors import InputError
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """Return the network inside ``torch.compile``, ``DataParallel`` and ``DistributedDataParallel``."""
-    while True:
-        if isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-            model = model.module
-        elif isinstance(inner := getattr(model, "_orig_mod", None), nn.Module):
-            model = inner
-        else:
-            return model
+from infoplane.record._torch_closed import running_eagerly
 
 
 @contextlib.contextmanager
@@ -44,8 +34,7 @@ def measured_state(model: nn.Module) -> Iterator[None]:
         # packed sequences would pass by the modules inside, and differ from what is trained
         packing = [module for module in modules if isinstance(module, nn.TransformerEncoder)]
         stack.enter_context(_with(packing, "use_nested_tensor", False))
-        if any(_is_compiled(module) for module in modules) and hasattr(torch.compiler, "set_stance"):
-            stack.enter_context(torch.compiler.set_stance("force_eager"))  # compiled code runs no hooks
+        stack.enter_context(running_eagerly(modules))
         yield
 
 
@@ -56,10 +45,6 @@ def _refuse_missing(tensors: Sequence[torch.Tensor]) -> None:
         )
     if any(tensor.is_meta for tensor in tensors):
         raise InputError("the model's weights are on device 'meta' and hold no numbers; load them first")
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
 
 
 def _fork_random_state(stack: contextlib.ExitStack, tensors: Sequence[torch.Tensor]) -> None:
@@ -169,10 +154,10 @@ def _as_tensor(part: Any, argument: str) -> torch.Tensor:
     return torch.tensor(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
 
 
-def few(batch: Any, n_samples: int) -> Any:
-    """Return so many samples of a batch of arguments, repeating them where it has fewer."""
+def pick(batch: Any, order: torch.Tensor) -> Any:
+    """Return copies of these samples of a batch of arguments, in this order."""
     if isinstance(batch, torch.Tensor):
-        return batch[torch.arange(n_samples, device=batch.device) % len(batch)]
+        return batch[order.to(batch.device)]
     if isinstance(batch, Mapping):
-        return {key: few(part, n_samples) for key, part in batch.items()}
-    return tuple(few(part, n_samples) for part in batch)
+        return {key: pick(part, order) for key, part in batch.items()}
+    return tuple(pick(part, order) for part in batch)

@@ -1,24 +1,16 @@
 """The tensors that the modules of a PyTorch model give: their names, which of them are layers, which are wanted."""
 
-import contextlib
 import dataclasses
 import fnmatch
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import torch
 from torch import nn
 
 from infoplane.errors import InputError, did_you_mean
+from infoplane.record._torch_closed import ROOT
 from infoplane.record.probes import select_names
-
-ROOT = "output"
-"""Name of what the model as a whole gives, where no module of it has that name."""
-
-REPEATING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
-             nn.AlphaDropout, nn.FeatureAlphaDropout)  # fmt: skip
-"""Modules that give the numbers they get, when a model is evaluated."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,86 +67,6 @@ def tensors_of(output: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
     elif isinstance(output, tuple | list):
         for place, part in enumerate(output):
             yield from tensors_of(part, (*path, str(place)))
-
-
-@dataclasses.dataclass
-class _Call:
-    """A call of a module in a forward pass."""
-
-    module: str
-    call: int
-    enclosing: tuple["_Call", ...]
-    took: tuple[tuple[int, int, int], ...]
-    outputs: tuple[tuple[tuple[str, ...], torch.Tensor], ...] = ()
-    gave: tuple[tuple[int, int, int], ...] = ()
-    repeats: bool = False
-    holds_layers: bool = False
-
-
-def survey(named: Mapping[str, nn.Module], forward: Callable[[int], Any]) -> list[Tap]:
-    """Run the model on two and on three samples, and tell what its modules give, in the order they finish.
-
-    The axis that has the length 2, then 3, is the sample's, wherever a module puts it. A layer is what is
-    computed by a module in which no other layer runs; a module that repeats the inputs or a layer is none.
-
-    Args:
-        named: the modules by name.
-        forward: runs the model on so many samples, whose tensors it gives.
-    """
-    two, three = (_watch(named, lambda n=n: forward(n)) for n in (2, 3))
-    shapes = {(call.module, call.call, path): tensor.shape for call in two for path, tensor in call.outputs}
-    found = [(call, [_tap(call, path, tensor, shapes) for path, tensor in call.outputs]) for call in three]
-    for call, taps in found:
-        if not call.repeats and any(tap.usable and tap.floating for tap in taps):
-            for outer in call.enclosing:
-                outer.holds_layers = True
-    return [
-        dataclasses.replace(tap, is_layer=tap.usable and tap.floating and not (call.repeats or call.holds_layers))
-        for call, taps in found
-        for tap in taps
-    ]
-
-
-def _tap(call: _Call, path: tuple[str, ...], tensor: torch.Tensor, shapes: Mapping[Any, Sequence[int]]) -> Tap:
-    three = tuple(tensor.shape)
-    two = shapes.get((call.module, call.call, path), ())
-    differing = [axis for axis, pair in enumerate(zip(two, three, strict=False)) if pair[0] != pair[1]]
-    one = len(two) == len(three) and len(differing) == 1 and (two[differing[0]], three[differing[0]]) == (2, 3)
-    axis = differing[0] if one else None
-    return Tap(call.module, call.call, path, three, axis, tensor.is_floating_point())
-
-
-def _watch(named: Mapping[str, nn.Module], run: Callable[[], Sequence[torch.Tensor]]) -> list[_Call]:
-    """Run the model once; tell which modules were called, in the order they finish."""
-    open_: list[_Call] = []
-    finished: list[_Call] = []
-    count = dict.fromkeys(named, 0)
-
-    def enter(name: str, _: nn.Module, inputs: Any) -> None:
-        count[name] += 1
-        open_.append(_Call(name, count[name], tuple(open_), tuple(_identity(t) for _, t in tensors_of(inputs))))
-
-    def leave(name: str, _: nn.Module, __: Any, output: Any) -> None:
-        while (call := open_.pop()).module != name:
-            pass  # one that failed within, and whose error the model caught
-        call.outputs = tuple(tensors_of(output))  # held, so that no other tensor takes their place in memory
-        call.gave = tuple(_identity(tensor) for _, tensor in call.outputs)
-        finished.append(call)
-
-    with contextlib.ExitStack() as hooks:
-        for name, module in named.items():
-            hooks.callback(module.register_forward_pre_hook(functools.partial(enter, name)).remove)
-            hooks.callback(module.register_forward_hook(functools.partial(leave, name)).remove)
-        known = {_identity(tensor) for tensor in run()}
-    for call in finished:
-        call.repeats = isinstance(named[call.module], REPEATING) and known.issuperset(call.took)
-        known.update(call.gave)
-    return finished
-
-
-def _identity(tensor: torch.Tensor) -> tuple[int, int, int]:
-    """Tell which numbers a tensor holds: their place in memory, how many, how often they were overwritten."""
-    return tensor.data_ptr(), tensor.numel(), 0 if tensor.is_inference() else tensor._version
 
 
 def check_layers(named: Mapping[str, nn.Module], layers: Any) -> tuple[Any, ...]:

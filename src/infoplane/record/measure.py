@@ -12,8 +12,8 @@ from infoplane.errors import InputError
 from infoplane.estimators import LayerEstimator
 from infoplane.estimators.base import Layers, LayerValues, Values, measure_layers
 from infoplane.estimators.rows import distinct_rows
-from infoplane.record.probes import select_names
-from infoplane.record.sets import MeasuredSet
+from infoplane.record.probes import SIZE_ERRORS, select_names
+from infoplane.record.sets import MeasuredSet, parts_of
 from infoplane.results import encode_flags
 
 Source = Callable[[slice, Any], Mapping[str, Any]]
@@ -85,21 +85,58 @@ def _activations(
     measured: MeasuredSet, source: Source, memory: int
 ) -> Iterator[tuple[str, Float[np.ndarray, "1 dim sample"]]]:
     """Yield each layer's activations, as many at a time as memory allows; a look at two samples tells their sizes."""
-    place, batch = next(measured.batches(2))
-    looks = {name: _as_rows(part, name, place)[:1] for name, part in source(place, batch).items()}
+    looks, exact_size = _look(measured, source)
     per_sample = sum(look.nbytes for look in looks.values())
     batch_size = max(2, min(measured.batch_size, memory // max(per_sample, 1)))
     for group in _groups({name: look.nbytes * measured.n_samples for name, look in looks.items()}, memory):
         buffers = {name: np.empty((1, looks[name].size, measured.n_samples), looks[name].dtype) for name in group}
-        for place, batch in measured.batches(batch_size):
+        for place, batch in measured.exact_batches(exact_size) if exact_size else measured.batches(batch_size):
             given = source(place, batch)
             for name, buffer in buffers.items():
                 if name not in given:
                     raise InputError(f"layer '{name}' is missing for inputs {place.start}–{place.stop - 1}")
-                _fill(buffer, _as_rows(given[name], name, place), name, place)
+                _fill(buffer, _batch_rows(given[name], name, place, exact_size), name, place)
         while buffers:
             name = next(iter(buffers))
             yield name, buffers.pop(name)
+
+
+def _look(measured: MeasuredSet, source: Source) -> tuple[dict[str, Float[np.ndarray, "1 dim"]], int]:
+    """Return the activations of the first sample, and the one batch size that the model runs on (0: any).
+
+    The model is run on two samples. A model laid out for one batch size fails then, and is run on whole batches.
+    """
+    failed: Any = None
+    sizes = dict.fromkeys([min(measured.batch_size, measured.n_samples), measured.batch_size])
+    for size in sizes if measured.exact_batch else [0, *sizes]:
+        place, batch = next(measured.exact_batches(size) if size else measured.batches(2))
+        try:
+            given = source(place, batch)
+        except SIZE_ERRORS as error:
+            failed = error, batch
+        else:
+            return {name: _batch_rows(part, name, place, size)[:1] for name, part in given.items()}, size
+    raise _explained(*failed)
+
+
+def _explained(error: Exception, batch: Any) -> Exception:
+    """Return the error of a model that runs neither on two inputs nor on a batch, with what to do."""
+    if isinstance(error, InputError):
+        return error
+    shapes = ", ".join(str(tuple(part.shape)) for part in parts_of(batch))
+    explained = InputError(
+        f"model: expected to run on inputs of shape {shapes}, got {type(error).__name__}: {error}. Call the model on "
+        "these inputs yourself to find the cause. If the model runs on one number of inputs only, set batch_size to "
+        'that number; a graph network takes all nodes at once: batch_size="all".'
+    )
+    explained.__cause__ = error
+    return explained
+
+
+def _batch_rows(part: Any, name: str, place: slice, exact_size: int) -> Float[np.ndarray, "sample dim"]:
+    """Return the activations of a batch without the rows that only fill it up to its exact size."""
+    n_samples = place.stop - place.start
+    return _as_rows(part, name, slice(place.start, place.start + (exact_size or n_samples)))[:n_samples]
 
 
 def _groups(sizes: Mapping[str, int], memory: int) -> list[list[str]]:

@@ -13,6 +13,9 @@ from infoplane.errors import InputError, did_you_mean
 Evaluate = Callable[[Any], Mapping[str, Any]]
 """Takes a batch of inputs, gives {layer's name: activations with the sample first} in the order of the layers."""
 
+SIZE_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
+"""Errors of models that do not run on the number of inputs that they are given."""
+
 
 @runtime_checkable
 class Probe(Protocol):

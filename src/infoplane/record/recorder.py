@@ -42,10 +42,13 @@ class Recorder:
 
     Args:
         inputs: what the model is measured on, shape (sample, …), in the framework's own arrays or NumPy's; a mapping
-            or tuple of arrays for a model with several inputs. X is which of them: H(X) is log2 N when they differ.
+            or tuple of arrays for a model with several inputs; or a DataLoader, a dataset, an iterable of batches or
+            a list of dictionaries, which are read once, with their labels. X is which of them: H(X) is log2 N when
+            they differ.
         labels: class of each input, shape (sample,); one-hot rows; or the targets of a regression, which are cut
             into ``target_bins`` classes of equal mass, or where they have no more values than that taken as classes
-            (the result says so). Without labels there is only I(X;T).
+            (the result says so). The name of the labels in a dictionary. Without labels there is only I(X;T);
+            a batch (inputs, labels), or a dictionary with "labels", gives its own.
         estimators: names, instances, or tables such as ``{"name": "kde", "variance": 0.1}``. Each names its noise
             model; without one the information of a deterministic network is about N, not about the network.
         schedule: which epochs are measured: "log", "every", "piecewise", "delta-approx" (steps that grow while little
@@ -59,9 +62,13 @@ class Recorder:
         epochs: number of the last epoch, where it is known: it is then measured, and a logarithmic schedule is
             laid out for it. A training that goes on beyond it is measured as if it were not known.
         batch_size: number of inputs that the model is given at once; at least 2 are, and a last one joins the others.
+            "all": all inputs at once and never fewer, as graph networks need. A model that fails on two inputs is
+            run on batches of exactly this size; the last batch is then filled up by some of its own inputs.
+        exact_batch: run the model on ``batch_size`` inputs every time, and never try it on two or three inputs.
         memory: bytes of activations held at once. Layers that do not fit together are measured in turn, which
             costs further passes over the inputs.
         target_bins: number of classes for the targets of a regression.
+        ignore_index: leave out the inputs with this label, such as −100; without it −100 among classes is refused.
         on_row: called with each `Row` when it has been kept, for example to log it.
         name: title of the result.
         live: whether epochs come once and in order, as they are trained. False where any can be had at any time, as
@@ -84,18 +91,22 @@ class Recorder:
         held_out: Any = None,
         epochs: Any = None,
         batch_size: Any = 1024,
+        exact_batch: bool = False,
         memory: Any = 2**30,
         target_bins: Any = 10,
+        ignore_index: int | None = None,
         on_row: Any = None,
         name: str = "recording",
         live: bool = True,
     ) -> None:
         known = {} if epochs is None else {"epochs": epochs}
-        check_arguments(on_row=on_row, out=out, batch_size=batch_size, memory=memory, target_bins=target_bins, **known)
+        known |= {} if isinstance(batch_size, str) and batch_size == "all" else {"batch_size": batch_size}
+        check_arguments(on_row=on_row, out=out, memory=memory, target_bins=target_bins, **known)
         single = isinstance(estimators, str | Mapping | Estimator)
         self.estimators = build_all([estimators] if single else estimators)
         refuse_run_edges(self.estimators.values())
-        options = {"batch_size": batch_size, "target_bins": target_bins}
+        options = {"batch_size": batch_size, "exact_batch": exact_batch, "target_bins": target_bins,
+                   "ignore_index": ignore_index}  # fmt: skip
         self._sets = {SETS[0]: MeasuredSet(inputs, labels, "inputs", **options)}
         if held_out is not None:
             pair = held_out if isinstance(held_out, tuple) and len(held_out) == 2 else (held_out, None)
@@ -310,6 +321,8 @@ class Recorder:
         for set_ in self._sets.values():
             set_.check_unchanged()
         estimators = list(self.estimators.values())
+        if hasattr(probe, "exact_batch"):
+            probe.exact_batch = self._sets[SETS[0]].exact_batch  # pyright: ignore[reportAttributeAccessIssue]
         with probe.measuring() as evaluate:
             return {
                 name: measure_set(set_, lambda _, batch: evaluate(batch), estimators, self.memory)

@@ -6,11 +6,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt64
+from jaxtyping import Int, UInt64
 
-from infoplane._arrays import Codes, as_labels, is_discrete, to_numpy
+from infoplane._arrays import to_numpy
 from infoplane.errors import InputError
 from infoplane.estimators.rows import row_codes
+from infoplane.record._batches import joined
+from infoplane.record._labels import as_classes, ignored_rows
 
 HASHED_BYTES = 2**26
 """Inputs are looked at in pieces of about this size, so that no copy of all of them is made."""
@@ -23,23 +25,42 @@ class MeasuredSet:
 
     Args:
         inputs: an array of shape (sample, …) of any framework, or a mapping or tuple of such arrays for a model
-            with several inputs.
+            with several inputs; a DataLoader, a dataset or an iterable of batches, which are read once.
         labels: shape (sample,): classes as integers, booleans or strings; one-hot rows; or numbers, which are
             targets of a regression and are cut into ``target_bins`` classes of equal mass. None: no labels.
         argument: name of the inputs in errors.
-        batch_size: number of samples given to the model at once.
+        batch_size: number of samples given to the model at once; "all" for all of them, always.
+        exact_batch: give the model this number of samples every time, and never fewer.
         target_bins: number of classes that the targets of a regression are cut into.
+        ignore_index: inputs with this label are left out.
 
     Raises:
         InputError: for inputs without samples, of unequal lengths, or labels that do not fit.
     """
 
-    def __init__(self, inputs: Any, labels: Any, argument: str, *, batch_size: int, target_bins: int) -> None:
-        self.argument, self.batch_size = argument, batch_size
+    def __init__(
+        self,
+        inputs: Any,
+        labels: Any,
+        argument: str,
+        *,
+        batch_size: Any,
+        target_bins: int,
+        exact_batch: bool = False,
+        ignore_index: int | None = None,
+    ) -> None:
+        self.argument = argument
+        inputs, labels = joined(inputs, labels, argument)
         _refuse_listed_inputs(inputs, labels, argument)
+        name = argument.replace("inputs", "labels")
         self.inputs = _adopt(inputs, argument)
+        if ignore_index is not None and labels is not None:
+            kept = ignored_rows(labels, name, ignore_index)
+            self.inputs, labels = _take(self.inputs, kept), to_numpy(labels, name)[kept]
         self.n_samples = _common_length(self.inputs, argument)
-        self.labels, self.targets = _as_classes(labels, argument, self.n_samples, target_bins)
+        self.exact_batch = batch_size == "all" or exact_batch
+        self.batch_size = self.n_samples if batch_size == "all" else batch_size
+        self.labels, self.targets = as_classes(labels, name, self.n_samples, target_bins)
         self.rows = self._hash_rows()
 
     def batches(self, size: int) -> Iterator[tuple[slice, Any]]:
@@ -53,6 +74,16 @@ class MeasuredSet:
         for start, stop in zip(starts, [*starts[1:], self.n_samples], strict=True):
             place = slice(start, stop)
             yield place, _take(self.inputs, place)
+
+    def exact_batches(self, size: int) -> Iterator[tuple[slice, Any]]:
+        """Yield batches of exactly this size, each with its place among the samples.
+
+        The last batch is filled up by its own samples, again from its first one.
+        """
+        for start in range(0, self.n_samples, size):
+            place = slice(start, min(start + size, self.n_samples))
+            batch = _take(self.inputs, place)
+            yield place, batch if place.stop - start == size else _repeated(batch, size)
 
     def check_unchanged(self) -> None:
         """Refuse inputs that were changed or put in another order since they were adopted.
@@ -104,7 +135,7 @@ class MeasuredSet:
     def _hash_rows(self) -> UInt64[np.ndarray, " sample"]:
         """Give equal inputs equal 64-bit codes."""
         codes = np.zeros(self.n_samples, np.uint64)
-        for part in _parts(self.inputs):
+        for part in parts_of(self.inputs):
             width = max(1, int(np.prod(part.shape[1:])) * 8)
             step = max(1, HASHED_BYTES // width)
             for start in range(0, self.n_samples, step):
@@ -141,10 +172,6 @@ def _adopt_array(part: Any, argument: str) -> Any:
 
 def _refuse_no_array(part: Any, argument: str) -> None:
     """Refuse what gives samples one by one or has no rows to be cut, and say how to make an array of it."""
-    if any(cls.__module__.startswith("torch.utils.data") for cls in type(part).__mro__):
-        once = "[batch for batch, _ in loader]" if hasattr(part, "batch_size") else "[sample for sample, _ in dataset]"
-        join = "torch.cat" if hasattr(part, "batch_size") else "torch.stack"
-        raise InputError(f"{argument} is a {type(part).__name__}; expected an array, for example {join}({once})")
     if part is None or isinstance(part, Iterator | Set):
         raise InputError(f"{argument} is a {type(part).__name__}; expected an array of shape (sample, …)")
     if hasattr(part, "toarray") or getattr(part, "is_sparse", False):
@@ -169,78 +196,33 @@ def _length(value: Any) -> int | None:
         return None
 
 
-def _parts(inputs: Any) -> list[Any]:
+def parts_of(inputs: Any) -> list[Any]:
+    """Return the arrays of inputs, whether there is one or several."""
     if isinstance(inputs, Mapping):
         return list(inputs.values())
     return list(inputs) if isinstance(inputs, tuple) else [inputs]
 
 
 def _common_length(inputs: Any, argument: str) -> int:
-    lengths = [len(part) for part in _parts(inputs)]
+    lengths = [len(part) for part in parts_of(inputs)]
     if not lengths or len(set(lengths)) > 1:
         raise InputError(f"{argument} has parts of {lengths} samples; expected the same number in each")
     return lengths[0]
 
 
-def _take(inputs: Any, place: slice) -> Any:
+def _take(inputs: Any, place: slice | np.ndarray) -> Any:
     if isinstance(inputs, Mapping):
         return {key: part[place] for key, part in inputs.items()}
     return tuple(part[place] for part in inputs) if isinstance(inputs, tuple) else inputs[place]
 
 
-def _as_classes(labels: Any, argument: str, n_samples: int, target_bins: int) -> tuple[Codes | None, str]:
-    """Return the labels as codes, and in words what was done to those that are no classes."""
-    if labels is None:
-        return None, ""
-    name = argument.replace("inputs", "labels")
-    values = to_numpy(_as_words(labels), name)
-    if is_discrete(values):
-        return as_labels(values, name, n_samples), ""
-    if values.ndim == 0 or len(values) != n_samples:
-        raise InputError(f"{name} has shape {values.shape}; expected ({n_samples},), one label for each input")
-    columns = values.reshape(n_samples, -1)
-    if not np.isfinite(columns).all():
-        bad = int((~np.isfinite(columns)).any(axis=1).sum())
-        raise InputError(f"{name} is not finite in {bad} of {n_samples} rows; leave them out of inputs and labels")
-    one_hot = columns.shape[1] > 1 and ((columns == 0) | (columns == 1)).all() and (columns.sum(axis=1) == 1).all()
-    if one_hot:
-        return as_labels(columns.argmax(axis=1), name, n_samples), ""
-    return _cut(columns, target_bins)
-
-
-def _as_words(labels: Any) -> Any:
-    """Return strings that are kept as objects, as pandas does, as strings; everything else as it is."""
-    if getattr(labels, "dtype", None) is None or hasattr(labels, "detach"):
-        return labels
-    array = np.asarray(labels)
-    is_words = array.dtype.kind == "O" and all(isinstance(word, str) for word in array.flat)
-    return array.astype(str) if is_words else labels
-
-
-def _cut(targets: Float[np.ndarray, "sample column"], n_bins: int) -> tuple[Codes, str]:
-    """Return the targets of a regression as classes, and in words how."""
-    n_values = [len(np.unique(column)) for column in targets.T]
-    parts = [
-        column if n <= n_bins else _equal_mass(column, n_bins) for column, n in zip(targets.T, n_values, strict=True)
-    ]
-    codes = [np.unique(part, return_inverse=True)[1].reshape(-1) for part in parts]
-    classes = as_labels(np.stack(codes, axis=1), "labels", len(targets))
-    n_classes = int(classes.max()) + 1
-    if max(n_values) <= n_bins:
-        return classes, f"targets have {n_classes} different values, each of which is a class"
-    if len(codes) > 1:
-        return (
-            classes,
-            f"each of {len(codes)} targets cut at its quantiles into up to {n_bins} parts, {n_classes} classes",
-        )
-    mass = "equal mass" if n_classes == n_bins else "unequal mass, since many targets are equal"
-    return classes, f"targets cut at their quantiles into {n_classes} classes of {mass}"
-
-
-def _equal_mass(column: Float[np.ndarray, " sample"], n_bins: int) -> Int[np.ndarray, " sample"]:
-    """Cut numbers at their quantiles; equal numbers share a class."""
-    edges = np.quantile(column, np.arange(1, n_bins) / n_bins)
-    return np.searchsorted(edges, column, side="right")
+def _repeated(batch: Any, size: int) -> Any:
+    """Return so many samples: those of a batch, again from the first."""
+    if isinstance(batch, Mapping):
+        return {key: _repeated(part, size) for key, part in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(_repeated(part, size) for part in batch)
+    return batch[np.arange(size) % len(batch)]
 
 
 def _entropy(codes: Int[np.ndarray, " sample"]) -> float:

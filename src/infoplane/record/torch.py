@@ -1,19 +1,20 @@
 """Sees into PyTorch models: which modules are layers, and what they give for a batch of inputs."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Shaped
-from torch import nn
 
 from infoplane.errors import InputError
-from infoplane.record._torch_state import Inputs, few, measured_state, unwrapped
-from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, survey, tensors_of
+from infoplane.record._torch_closed import closed_parts, hooked, refuse_closed, unwrapped, without_hidden
+from infoplane.record._torch_state import Inputs, measured_state, pick
+from infoplane.record._torch_survey import survey, survey_batch
+from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, tensors_of
 from infoplane.record._units import Units
-from infoplane.record.probes import Evaluate
+from infoplane.record.probes import SIZE_ERRORS, Evaluate
 
 Arguments = tuple[torch.Tensor, ...]
 Keywords = dict[str, torch.Tensor]
@@ -61,6 +62,11 @@ class TorchProbe:
             treats them as (sample, channel, position), which is what Conv1d gives.
         move_inputs: copy tensors to the model's device and floating type, as NumPy arrays always are; without it
             tensors on another device are refused.
+        arguments: keyword arguments that are the same for every batch, such as ``{"edge_index": edges}`` for a graph
+            network. They are passed on as they are.
+
+    Attributes:
+        exact_batch: never run the model on fewer inputs than it is given; see `Recorder`.
 
     Raises:
         InputError: for layers that fit nothing (lists the names) or options that are none of these.
@@ -68,18 +74,24 @@ class TorchProbe:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         layers: Any = None,
         *,
         channels: Any = "flatten",
         positions: Any = None,
         move_inputs: bool = False,
+        arguments: Any = None,
     ) -> None:
         self.units = Units(channels, positions)
         self.model = unwrapped(model)
-        self.named = named_modules(self.model)
+        named = named_modules(self.model)
+        closed = closed_parts(named)
+        self.named = without_hidden(named, closed)
+        refuse_closed(self.named, closed, layers)
         self.wanted = check_layers(self.named, layers)
         self.move_inputs = move_inputs
+        self.arguments = as_arguments(arguments)
+        self.exact_batch = False
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[Evaluate]:
@@ -106,6 +118,20 @@ class TorchProbe:
         return {f"{tap.name}{suffix}": part for suffix, part in parts.items()}
 
 
+def as_arguments(arguments: Any) -> dict[str, Any]:
+    """Return the keyword arguments that are the same for every batch.
+
+    Raises:
+        InputError: for an object that is not a mapping.
+    """
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise InputError(
+            f"arguments: expected a mapping of keyword arguments, got {type(arguments).__name__}. Pass a mapping such "
+            'as {"edge_index": edges}.'
+        )
+    return {str(name): value for name, value in (arguments or {}).items()}
+
+
 class _Evaluation:
     """Runs the model on batches, with hooks on the wanted modules that stay until ``hooks`` is closed."""
 
@@ -125,17 +151,29 @@ class _Evaluation:
         return self._found
 
     def _look_around(self, args: Arguments, kwargs: Keywords) -> None:
-        def run_few(n_samples: int) -> list[torch.Tensor]:
-            some, named = few(args, n_samples), few(kwargs, n_samples)
+        modules = self._probe.named
+        for tap in choose(self._survey(args, kwargs), self._probe.wanted, modules):
+            self._taps.setdefault(tap.module, []).append(tap)
+        wanted = {name: modules[name] for name in self._taps}
+        self._hooks.enter_context(hooked(wanted, lambda name, _, output: self._see(name, output)))
+
+    def _survey(self, args: Arguments, kwargs: Keywords) -> list[Tap]:
+        """Run the model on two and three samples, or on the whole batch if it runs on no other number."""
+
+        def run(order: torch.Tensor) -> list[torch.Tensor]:
+            some, named = pick(args, order), pick(kwargs, order)
             self._forward(some, named)
             return [*some, *named.values()]
 
-        modules = self._probe.named
-        for tap in choose(survey(modules, run_few), self._probe.wanted, modules):
-            self._taps.setdefault(tap.module, []).append(tap)
-        for name in self._taps:
-            hook = modules[name].register_forward_hook(lambda _m, _x, output, name=name: self._see(name, output))
-            self._hooks.callback(hook.remove)
+        modules, n_samples = self._probe.named, len(next(iter((*args, *kwargs.values()))))
+        every = torch.arange(n_samples)
+        if not self._probe.exact_batch:
+            try:
+                return survey(modules, lambda n: run(torch.arange(n) % n_samples))
+            except SIZE_ERRORS:
+                if n_samples <= 3:
+                    raise
+        return survey_batch(modules, lambda turned: run(every.flip(0) if turned else every), n_samples)
 
     def _see(self, module: str, output: Any) -> None:
         """Keep a module's output as it is now: a later module may overwrite it."""
@@ -150,7 +188,7 @@ class _Evaluation:
 
     def _forward(self, args: Arguments, kwargs: Keywords) -> None:
         try:
-            self._probe.model(*args, **kwargs)
+            self._probe.model(*args, **kwargs, **self._probe.arguments)
         except RuntimeError as error:
             difference = self._inputs.differ([*args, *kwargs.values()], error)
             if difference:
