@@ -69,7 +69,7 @@ def judged(bits: float, spaces: tuple[AnySpace, ...], found: Found, k: int, drop
         "small-class": "" if labels is None else small_classes(labels, k, dropped),
         "ceiling": _ceiling(bits, spaces[0].n, k) if labels is None else "",
         "saturated": _saturated(bits, spaces[0].n),
-        "high-dimension": _high_dimension(found, k, _n_around(spaces, labels)),
+        "high-dimension": _high_dimension(found, k, _n_around(spaces, labels), sum(space.dims for space in spaces)),
     }
     raised = {flag: words for flag, words in notes.items() if words}
     return PairValue(bits, frozenset(raised), "; ".join(raised.values()))
@@ -115,8 +115,8 @@ def _n_around(spaces: tuple[AnySpace, ...], labels: Labels | None) -> float:
     return float(spaces[0].n) if labels is None else float(labels.others.mean()) + 1
 
 
-def _high_dimension(found: Found, k: int, n: float) -> str:
-    dimension = intrinsic_dimension(found.distances)
+def _high_dimension(found: Found, k: int, n: float, dims: int) -> str:
+    dimension = min(intrinsic_dimension(found.distances), dims)  # equal distances on a grid look like many dimensions
     if not dimension > math.log(n / k) / math.log(FILLED):
         return ""
     return f"intrinsic dimension {dimension:.1f} is too high for {n:.0f} samples: {k}·4^d = {k * FILLED**dimension:.2g}"

@@ -40,3 +40,11 @@ def find_shuffled(spaces: Spaces, orders: Sequence[Order], task: Task) -> Iterat
         for start in range(0, len(orders), _TOGETHER):
             some = orders[start : start + _TOGETHER]
             yield from find([(x, y.take(order)) for order in some], task)
+
+
+def moved(spaces: Spaces, order: Order) -> Spaces:
+    """Return the pair with the second variable in another order, its samples as `find_shuffled` gives them."""
+    x, y = spaces
+    if isinstance(x, Labels) and isinstance(y, Space):
+        return x.take(np.argsort(order)), y
+    return x, y.take(order)

@@ -165,6 +165,16 @@ class Space:
         """Number of other samples with exactly the coordinates of each sample."""
         return np.bincount(self.codes)[self.codes] - 1
 
+    @cached_property
+    def repeated(self) -> float:
+        """Share of samples that have a copy in a coordinate, for the coordinate with most."""
+        ordered = np.sort(self.points, axis=0)
+        same = ordered[1:] == ordered[:-1]
+        copies = np.zeros(self.points.shape, bool)
+        copies[1:] |= same
+        copies[:-1] |= same
+        return float(copies.mean(axis=0).max())
+
     def count_on_line(self, radius: Float[np.ndarray, " sample"], *, closed: bool) -> Int[np.ndarray, " sample"]:
         """Count the other samples nearer than ``radius`` (``closed``: or as near), for one coordinate, by sorting.
 

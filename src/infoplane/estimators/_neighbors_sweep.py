@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -62,6 +62,11 @@ class Found(NamedTuple):
     within: Int[np.ndarray, " sample"]
     radii: tuple[Float[np.ndarray, " sample"], ...]
     counts: tuple[Int[np.ndarray, " sample"], ...]
+
+    def take(self, rows: Any) -> "Found":
+        """Return what was found for some of the samples."""
+        radii, counts = (tuple(own[rows] for own in each) for each in (self.radii, self.counts))
+        return Found(self.distances[rows], self.within[rows], radii, counts)
 
 
 def wanted(spaces: tuple[AnySpace, ...], task: Task) -> Int[np.ndarray, " sample"]:

@@ -14,9 +14,10 @@ EXPLANATIONS: dict[str, str] = {
         "of them has a single value."
     ),
     "ties": (
-        "Some samples have exactly equal values although the data are taken as continuous. Neighbour distances are 0 "
-        "there. Data on a grid are better treated as discrete; saturated activations are better binned; where some "
-        "values repeat and others do not, use mixed-ksg."
+        "Some samples have equal values or equal distances although the data are taken as continuous: rounded "
+        "numbers, counts, pixels, half precision, saturated units. ksg1, ksg2, mixed-ksg and ross average over all "
+        "orders of the equal distances and count equal samples as atoms, so their values hold. Estimators of a density "
+        "(lnn, lga) do not: use mixed-ksg there, or plugin for few values."
     ),
     "clipped": (
         "Values lie outside the range of fixed bins and were put into the outer ones. What they differ in is lost, "

@@ -12,9 +12,10 @@ from scipy.special import digamma
 from infoplane.errors import InputError
 from infoplane.estimators._neighbors_judge import LN2, judged, mean_digamma
 from infoplane.estimators._neighbors_search import Spaces, find
-from infoplane.estimators._neighbors_shuffled import find_shuffled
+from infoplane.estimators._neighbors_shuffled import find_shuffled, moved
 from infoplane.estimators._neighbors_space import NORMS, Labels, as_space
 from infoplane.estimators._neighbors_sweep import Found, Task
+from infoplane.estimators._neighbors_ties import find_ties, mean_with_ties, tied_terms
 from infoplane.estimators.pair import LabelEstimator, Order, PairEstimator, PairValue, Variable, nothing_to_tell
 
 Norm = Literal["max", "euclidean"]
@@ -54,8 +55,19 @@ class _Neighbors(PairEstimator):
         """What is looked for among the neighbours."""
 
     @abc.abstractmethod
+    def untied(self, n: int, spaces: Spaces, found: Found) -> float:
+        """The formula for samples without shared distances, in nats; n is the number of all samples."""
+
     def nats(self, spaces: Spaces, found: Found) -> float:
-        """The formula, in nats."""
+        """Return the estimate in nats: the formula, and the mean over all orders where distances are shared."""
+        n, ties = spaces[0].n, find_ties(spaces, found, rectangle=self.task.rectangle)
+        if ties is None:
+            return self.untied(n, spaces, found)
+        rest = np.ones(n, bool)
+        rest[ties.rows] = False
+        n_rest = int(rest.sum())
+        mean = self.untied(n, spaces, found.take(rest)) if n_rest else 0.0
+        return mean_with_ties(mean, n_rest, tied_terms(ties), n)
 
     def between(self, x: Variable, y: Variable) -> PairValue:
         """Return I(X;Y) in bits; see the class."""
@@ -77,7 +89,8 @@ class _Neighbors(PairEstimator):
         if nothing_to_tell(x, y) is not None or without_single_symbols(x, y)[2]:
             return super().between_shuffled(x, y, orders)
         spaces = as_space(x, self.norm), as_space(y, self.norm)
-        return [self.nats(spaces, found) / LN2 for found in find_shuffled(spaces, orders, self.task)]
+        searched = zip(orders, find_shuffled(spaces, orders, self.task), strict=True)
+        return [self.nats(moved(spaces, order), found) / LN2 for order, found in searched]
 
 
 def without_single_symbols(x: Variable, y: Variable) -> tuple[Variable, Variable, int]:
@@ -114,12 +127,12 @@ class Ksg1(_Neighbors):
     Flags:
         ``ceiling``: above 70 % of that largest value; in practice the estimate stops growing there.
         ``high-dimension``: N < k·4^d for the intrinsic dimension d of the pairs; biased, mostly towards 0.
-        ``ties``: more than 1 % of the samples have exact copies or shared distances; they are counted by the
-        formula as they are, no noise is added. ``constant``: 0 bits; single constant coordinates change nothing.
+        ``ties``: more than 1 % of the samples have exact copies or shared distances. For these samples the mean over
+        all orders of the equal distances is taken, and equal samples are counted as atoms; no noise is added.
+        ``constant``: 0 bits; single constant coordinates change nothing.
 
     When it misleads:
-        Heavy tails and strong dependence in more than about 6 coordinates are underestimated. Data with atoms
-        (saturated units, integers as floats) are overestimated: use ``mixed-ksg``.
+        Heavy tails and strong dependence in more than about 6 coordinates are underestimated.
 
     References:
         Kraskov, Stögbauer & Grassberger 2004, equation 8.
@@ -146,9 +159,9 @@ class Ksg1(_Neighbors):
         """Count strictly within the k-th joint distance."""
         return Task(self.k)
 
-    def nats(self, spaces: Spaces, found: Found) -> float:
+    def untied(self, n: int, spaces: Spaces, found: Found) -> float:
         """Equation 8."""
-        return float(digamma(self.k) + digamma(spaces[0].n)) - sum(mean_digamma(own + 1) for own in found.counts)
+        return float(digamma(self.k) + digamma(n)) - sum(mean_digamma(own + 1) for own in found.counts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +181,7 @@ class Ksg2(_Neighbors):
         norm: distance within each variable, "max" over coordinates or "euclidean".
 
     Flags:
-        As `Ksg1`. Where several samples share the k-th distance the rectangle holds all of them.
+        As `Ksg1`. With values that repeat (``ties``) a rectangle may have no width, and the value is that of `Ksg1`.
 
     References:
         Kraskov, Stögbauer & Grassberger 2004, equation 9.
@@ -187,9 +200,9 @@ class Ksg2(_Neighbors):
         """Count within the rectangle of the neighbours, its edge included."""
         return Task(self.k, rectangle=True, closed=True)
 
-    def nats(self, spaces: Spaces, found: Found) -> float:
+    def untied(self, n: int, spaces: Spaces, found: Found) -> float:
         """Equation 9."""
-        constant = float(digamma(self.k) + digamma(spaces[0].n)) - 1 / self.k
+        constant = float(digamma(self.k) + digamma(n)) - 1 / self.k
         return constant - sum(mean_digamma(own) for own in found.counts)
 
 
@@ -202,9 +215,10 @@ class MixedKsg(_Neighbors, LabelEstimator):
 
         I = ψ(N) + ⟨ψ(k_i) − ψ(n_x) − ψ(n_y)⟩;
 
-    where ρ_i = 0, k_i, n_x and n_y are the numbers of samples equal to i. So it is `Ksg1` on continuous data
-    without ties, `Ross` for a label, and counting for atoms. The paper prints ln n in place of ψ(n), with the points
-    at distance ρ_i counted: that needs large k, and is 0.46 nats too low at k = 3 for independent variables.
+    where ρ_i = 0, k_i, n_x and n_y are the numbers of samples equal to i. So it is `Ksg1` on continuous data, `Ross`
+    for a label, and counting for atoms. Equal distances above 0 are treated as by `Ksg1`. The paper prints ln n in
+    place of ψ(n), with the points at distance ρ_i counted: that needs large k, and is 0.46 nats too low at k = 3 for
+    independent variables.
 
     Discrete variables are atoms: different symbols are farther apart than any coordinates, so neighbours are
     sought among samples of the same label and the codes of labels do not matter.
@@ -239,12 +253,12 @@ class MixedKsg(_Neighbors, LabelEstimator):
         """Count strictly within the k-th joint distance, and what is equal where that is 0."""
         return Task(self.k, atoms=True)
 
-    def nats(self, spaces: Spaces, found: Found) -> float:
+    def untied(self, n: int, spaces: Spaces, found: Found) -> float:
         """The formula of the class."""
         neighbors = np.isfinite(found.distances).sum(axis=1)
         kth = np.take_along_axis(found.distances, neighbors[:, None] - 1, axis=1)[:, 0]
         own = np.where(kth == 0, found.within + 1, neighbors)
-        return mean_digamma(own) + float(digamma(spaces[0].n)) - sum(mean_digamma(one + 1) for one in found.counts)
+        return mean_digamma(own) + float(digamma(n)) - sum(mean_digamma(one + 1) for one in found.counts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,7 +279,7 @@ class Ross(_Neighbors, LabelEstimator):
 
     Flags:
         ``small-class``: symbols with at most k samples. ``ties``: more than 1 % of the samples have copies or
-        shared distances, as saturated units do: use ``mixed-ksg``. ``high-dimension``: N_i < k·4^d on average.
+        shared distances, as saturated units do; treated as by `Ksg1`. ``high-dimension``: N_i < k·4^d on average.
         ``constant``: 0 bits.
 
     When it misleads:
@@ -289,9 +303,9 @@ class Ross(_Neighbors, LabelEstimator):
         """Count strictly within the k-th distance among the same symbol."""
         return Task(self.k)
 
-    def nats(self, spaces: Spaces, found: Found) -> float:
+    def untied(self, n: int, spaces: Spaces, found: Found) -> float:
         """Equation 2, averaged over samples."""
         within, members = found.counts if isinstance(spaces[1], Labels) else found.counts[::-1]
         neighbors = np.minimum(self.k, members)
         mean = mean_digamma(neighbors) - mean_digamma(members + 1) - mean_digamma(within + 1)
-        return float(digamma(spaces[0].n)) + mean
+        return float(digamma(n)) + mean
