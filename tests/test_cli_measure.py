@@ -107,6 +107,50 @@ def test_the_numbers_are_those_of_the_activations_by_hand(here):
             assert got == pytest.approx([exact.input.bits, exact.label.bits], abs=1e-6)
 
 
+def test_epochs_are_given_by_name_and_a_file_is_left_out(here, tmp_path):
+    (tmp_path / "named").mkdir()
+    for name in ("early", "late", "broken"):
+        save(tmp_path / "named" / f"{name}=1.safetensors", weights_of(3))
+    command = ["measure", "named", "--model", here, "--data", "data.npz"]
+    given = ["early=1.safetensors=4", "late=1.safetensors=70", "broken=1.safetensors=none"]
+    code, out, err = infoplane(*command, "--out", "out", *[part for text in given for part in ("--epochs", text)])
+    assert (code, err) == (0, "")
+    assert ip.load("out")["epoch"].values.tolist() == [4, 70]
+    assert "epochs: the argument epochs" in out
+    code, _, err = infoplane(*command, "--epochs", "early=soon")
+    assert (code, err) == (2, "infoplane: --epochs early=soon: expected NAME=EPOCH, NAME=none, epoch or step\n")
+
+
+def test_ambiguous_names_are_refused_with_the_option_that_helps(here, tmp_path):
+    (tmp_path / "odd").mkdir()
+    save(tmp_path / "odd" / "net_1_20.safetensors", weights_of(3))
+    code, _, err = infoplane("measure", "odd", "--model", here, "--data", "data.npz")
+    assert code == 2
+    assert "'net_1_20.safetensors' is ambiguous: its epoch may be 1 and 20" in err
+    assert "--epochs NAME=EPOCH" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_steps_are_used_on_request_and_the_output_names_the_unit(here, tmp_path):
+    (tmp_path / "both").mkdir()
+    for epoch in (0, 1):
+        save(tmp_path / "both" / f"epoch={epoch}-step={epoch * 50}.safetensors", weights_of(epoch))
+    command = ["measure", "both", "--model", here, "--data", "data.npz", "--out"]
+    assert "the names also state steps: pass epochs='step'" in infoplane(*command, "by-epoch")[1]
+    code, out, _ = infoplane(*command, "by-step", "--epochs", "step")
+    assert code == 0
+    assert "updates 0 to 50, in bits" in out
+    assert ip.load("by-step").attrs["epoch_unit"] == "update"
+
+
+def test_an_order_against_the_files_times_is_a_warning_in_a_line(here):
+    os.utime("checkpoints/net-5.safetensors", (1000, 1000))
+    code, _, err = infoplane("measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "out")
+    assert code == 0
+    assert err.startswith("infoplane: warning: checkpoints: epoch 5 (net-5.safetensors) was modified ")
+    assert len(err.splitlines()) == 1
+
+
 def write_images(folder, part, n):
     """Write images of 2 × 2 pixels with their labels as IDX files."""
     pixels = np.random.default_rng(n).integers(0, 256, (n, 2, 2), np.uint8)

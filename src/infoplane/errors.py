@@ -23,6 +23,10 @@ class StoreError(InfoplaneError, RuntimeError):
     """A run's folder or one of its files cannot be read or written; the text names the path."""
 
 
+class CheckpointWarning(UserWarning):
+    """The epochs that the names of checkpoints state are doubtful: the text names two files and the remedy."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the known name nearest to ``name``, else the list of them."""
     names = sorted(known)

@@ -27,6 +27,10 @@ def write_safetensors(path, arrays, **changes):
     path.write_bytes(struct.pack("<Q", len(head)) + head + data)
 
 
+def head(content, length=None):
+    return struct.pack("<Q", len(content) if length is None else length) + content
+
+
 def test_arrays_are_read_as_they_were_written_by_hand(tmp_path):
     arrays = {
         "flag": np.array([True, False, True]),  # what follows lies at an odd place
@@ -51,6 +55,36 @@ def test_bfloat16_is_the_upper_half_of_a_float32(tmp_path):
     assert _safetensors.read(path)["b"].tolist() == [1.5, -2.0]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_random_changes_of_a_header_are_refused_or_read_but_never_a_raw_error(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    numbers = [0, 1, 2, 3, 8, 2**31, 2**40, 2**63, 2**70, -1, True, None, 1.5, "2", [], 10**400]
+    path = tmp_path / "a.safetensors"
+    for _ in range(100):
+        pick = [numbers[i] for i in rng.integers(len(numbers), size=6)]
+        dtype = str(rng.choice(["F32", "BF16", "U8", "BOOL", "I8", "F8_E4M3", "C64"]))
+        entry = {"dtype": dtype, "shape": pick[: rng.integers(5)], "data_offsets": pick[4:]}
+        content = json.dumps({"a": entry}).encode()
+        path.write_bytes(head(content) + b"a" * int(rng.integers(13)))
+        try:
+            array = _safetensors.read(path)["a"]
+        except InputError as error:
+            assert str(path) in str(error)
+        else:
+            assert [*array.shape] == entry["shape"]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int8", "uint8", "bool", "int64"])
+def test_types_that_torch_saves_are_read_exactly(dtype, tmp_path):
+    torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
+    library = pytest.importorskip("safetensors.torch", reason="needs the package safetensors")
+    torch.manual_seed(0)
+    tensor = (torch.randn(7, 5) * 20).to(getattr(torch, dtype))
+    library.save_file({"a": tensor}, tmp_path / "a.safetensors")
+    wide = tensor.double() if tensor.is_floating_point() else tensor.long()
+    assert _safetensors.read(tmp_path / "a.safetensors")["a"].astype(wide.numpy().dtype).tolist() == wide.tolist()
+
+
 def test_files_of_the_library_are_read(tmp_path):
     library = pytest.importorskip("safetensors.numpy", reason="needs the package safetensors")
     rng = np.random.default_rng(0)
@@ -59,10 +93,6 @@ def test_files_of_the_library_are_read(tmp_path):
     read = _safetensors.read(tmp_path / "a.safetensors")
     for name, array in arrays.items():
         np.testing.assert_array_equal(read[name], array)
-
-
-def head(content, length=None):
-    return struct.pack("<Q", len(content) if length is None else length) + content
 
 
 TORN = {
@@ -92,6 +122,30 @@ TORN = {
         )
         + b"aa",
         "overlap",
+    ),
+    "too many axes": (
+        head(b'{"a": {"dtype": "U8", "shape": [' + b"1," * 99 + b'1], "data_offsets": [0, 1]}}') + b"a",
+        "the shape of 'a', with 100 axes, is larger than that of any array",
+    ),
+    "a huge axis beside an empty one": (
+        head(b'{"a": {"dtype": "U8", "shape": [0, 18446744073709551616], "data_offsets": [0, 0]}}'),
+        "larger than that of any array",
+    ),
+    "axes whose product overflows": (
+        head(b'{"a": {"dtype": "F32", "shape": [0, 4294967296, 4294967296], "data_offsets": [0, 0]}}'),
+        "larger than that of any array",
+    ),
+    "a length of 5000 digits": (
+        head(b'{"a": {"dtype": "U8", "shape": [' + b"9" * 5000 + b'], "data_offsets": [0, 1]}}') + b"a",
+        "no JSON",
+    ),
+    "a shape of booleans": (
+        head(b'{"a": {"dtype": "U8", "shape": [true], "data_offsets": [0, 1]}}') + b"a",
+        "lacks a dtype",
+    ),
+    "a shape that is larger than the bytes": (
+        head(b'{"a": {"dtype": "U8", "shape": [3, 2], "data_offsets": [0, 4]}}') + b"aaaa",
+        r"'a' of shape \(3, 2\) and dtype U8 has 4 bytes",
     ),
     "what is left over": (head(b"{}") + b"aa", "need 0 bytes, 2 follow"),
 }

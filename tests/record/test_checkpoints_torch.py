@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import tarfile
+import types
 import warnings
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import infoplane as ip
 from infoplane.errors import InputError
 from infoplane.record import _formats
+from infoplane.record._torch_files import STATES
 from infoplane.record.checkpoints import measure_checkpoints
 
 torch = pytest.importorskip("torch", reason="needs the extra 'torch'")
@@ -100,7 +102,7 @@ def test_a_model_itself_is_measured_and_left_with_the_last_weights(folder, train
     assert model.training
 
 
-@pytest.mark.parametrize("key", _formats.STATES)
+@pytest.mark.parametrize("key", STATES)
 def test_weights_are_found_in_a_file_that_holds_more(key, trained, file, inputs):
     optimizer = torch.optim.Adam(make().parameters())
     torch.save({"epoch": 1, key: trained[0][1], "optimizer_state_dict": optimizer.state_dict()}, file)
@@ -177,8 +179,8 @@ MISFITS = {
     "deeper": (other(*make(), torch.nn.Linear(2, 2)), r"unexpected '4\.weight', '4\.bias'; make the model as it was"),
     "another": (lambda: {f"a{n}.w": torch.ones(1) for n in range(5)},
                 r"missing '0\.weight', '0\.bias', '1\.weight' and 5 more, unexpected 'a0\.w', 'a1\.w', 'a2\.w' and"),
-    "no state": (lambda: {"epoch": 3}, r"holds a table of 'epoch'; expected a state_dict, alone or under 'state_dict'"),
-    "a tensor": (lambda: torch.ones(3), r"holds a Tensor; expected a state_dict"),
+    "no state": (lambda: {"epoch": 3}, r"expected a state_dict, alone .*\. The file holds a table of 'epoch'"),
+    "a tensor": (lambda: torch.ones(3), r"The file holds a Tensor\. Save model\.state_dict"),
 }  # fmt: skip
 
 
@@ -260,9 +262,87 @@ def test_the_canary_sings_where_a_pickle_is_run(tmp_path):
 
 
 def test_an_object_that_is_harmless_is_refused_too_and_named(file):
-    torch.save({"state_dict": {}, "args": argparse.Namespace(width=3)}, file)
-    with pytest.raises(InputError, match=r"refused, since it holds more than tensors \(argparse\.Namespace\)"):
+    torch.save({"state_dict": {}, "args": types.SimpleNamespace(width=3)}, file)
+    with pytest.raises(InputError, match=r"refused, since it holds more than tensors \(types\.SimpleNamespace\)"):
         _formats.read_arrays(file)
+
+
+def test_the_settings_of_timm_are_plain_values_and_pass(trained, file):
+    state = trained[0][1]
+    averaged = {name: value + 1 for name, value in state.items()}
+    settings = argparse.Namespace(model="resnet18", lr=0.1)
+    torch.save({"epoch": 1, "arch": "net", "state_dict": state, "state_dict_ema": averaged, "args": settings}, file)
+    assert torch.equal(_formats.read_arrays(file)["0.weight"], state["0.weight"])
+    assert torch.equal(_formats.read_arrays(file, "state_dict_ema")["0.weight"], averaged["0.weight"])
+
+
+@pytest.mark.parametrize("write", [lambda evil, path: torch.save({"args": argparse.Namespace(evil=evil)}, path)])
+def test_settings_that_hold_code_are_refused(write, tmp_path, file):
+    write(Evil(tmp_path / "canary"), file)
+    with pytest.raises(InputError, match="could run code"):
+        _formats.read_arrays(file)
+    assert not (tmp_path / "canary").exists()
+
+
+def test_of_several_networks_in_a_file_one_is_requested_by_its_key(trained, file, inputs, labels):
+    parts = {"generator": trained[0][1], "critic": trained[0][2]}
+    torch.save(parts, file)
+    with pytest.raises(InputError, match=r"a table of 'generator', 'critic'\. Pass weights='generator', or another"):
+        _formats.read_arrays(file)
+    ds = measure_checkpoints(file.parent, make, inputs, labels, weights="critic")
+    assert float(ds["activation_max"].sel(layer="2").squeeze()) == trained[1][2]["2"].max()
+    with pytest.raises(
+        InputError, match=r"weights: expected the key of a state_dict, got 'net'\. The file holds a table"
+    ):
+        _formats.read_arrays(file, "net")
+
+
+def test_a_single_network_under_an_unusual_key_is_found(trained, file):
+    torch.save({"net_G": trained[0][1], "epoch": 3}, file)
+    assert torch.equal(_formats.read_arrays(file)["0.weight"], trained[0][1]["0.weight"])
+
+
+def test_quantized_weights_are_not_taken_for_numbers(trained, file):
+    torch.save(trained[0][1] | {"0.weight": torch.ones(5, 4, dtype=torch.int8)}, file)
+    with pytest.raises(InputError, match=r"'0\.weight' holds whole numbers, the model's are floating-point numbers"):
+        _formats.load_into(make(), file)
+
+
+class Tied(torch.nn.Module):
+    """Uses one matrix as embedding and as output."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = torch.nn.Embedding(5, 3), torch.nn.Linear(3, 5, bias=False)
+        self.head.weight = self.embed.weight
+
+
+@pytest.mark.parametrize("stored", ["embed.weight", "head.weight"])
+def test_a_tied_weight_that_is_stored_once_is_loaded(stored, file):
+    torch.save({stored: torch.full((5, 3), 2.0)}, file)
+    model = _formats.load_into(Tied(), file)
+    assert (model.head.weight == 2).all()
+    assert model.head.weight is model.embed.weight
+
+
+def test_tied_weights_that_differ_in_the_file_are_refused(file):
+    torch.save({"embed.weight": torch.ones(5, 3), "head.weight": torch.zeros(5, 3)}, file)
+    with pytest.raises(InputError, match=r"'embed\.weight' and 'head\.weight' differ, but the model holds one weight"):
+        _formats.load_into(Tied(), file)
+
+
+def test_a_constant_buffer_that_an_older_version_saved_is_left_out_and_another_value_is_not(file):
+    class Masked(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.ones(1))
+            self.register_buffer("mask", torch.tril(torch.ones(3, 3)), persistent=False)
+
+    torch.save({"w": torch.full((1,), 4.0), "mask": torch.tril(torch.ones(3, 3))}, file)
+    assert _formats.load_into(Masked(), file).w.item() == 4
+    torch.save({"w": torch.full((1,), 4.0), "mask": torch.ones(3, 3)}, file)
+    with pytest.raises(InputError, match="unexpected 'mask'"):
+        _formats.load_into(Masked(), file)
 
 
 def test_a_torchscript_archive_is_refused(file):

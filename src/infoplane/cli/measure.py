@@ -5,6 +5,7 @@ import math
 import shlex
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infoplane.cli.app import app
-from infoplane.errors import InfoplaneError, InputError, did_you_mean
+from infoplane.errors import CheckpointWarning, InfoplaneError, InputError, did_you_mean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,16 @@ def measure(
     pattern: Annotated[
         str | None, typer.Option(metavar="REGEX", help=r"Where the epoch is in a file's name, e.g. 'step=(\d+)'.")
     ] = None,
+    epochs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="epoch|step|NAME=EPOCH",
+            help="Number of the names to use, or a file's epoch (NAME=none leaves it out); may be repeated.",
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Key of the weights in PyTorch files that hold several.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The results' folder; default: a new one under runs/.")
     ] = None,
@@ -61,8 +72,9 @@ def measure(
 ) -> None:
     """Measure your own model at each checkpoint; draw its plane.
 
-    PyTorch (state_dicts, Lightning), safetensors and Keras files. The epoch is the last whole number in a file's
-    name, or what follows epoch=. Nothing in a file is ever executed.
+    PyTorch (state_dicts, Lightning, timm), safetensors, Keras files and folders of Hugging Face. Epochs are read from
+    the names, e.g. epoch_3_loss_0.5.pt, epoch=3-step=400.ckpt, checkpoint-500/; ambiguous names are refused: use
+    --epochs or --pattern. Nothing in a file is ever executed.
 
     Example: infoplane measure checkpoints --model net:make --data digits.npz --schedule log
 
@@ -74,6 +86,7 @@ def measure(
 
     asked = _estimators(estimator or ["binning"], set_ or [])
     options: dict[str, Any] = {"schedule": _schedule(schedule), "pattern": pattern, "batch_size": batch_size}
+    options |= {"epochs": _epochs(epochs or []), "weights": weights}
     inputs, labels = _load(data)
     held = None if held_out is None else _load(held_out)
     factory = _find_factory(model)
@@ -111,6 +124,19 @@ def _schedule(text: str) -> Any:
     if not all(part.strip().isdecimal() for part in parts):
         return text
     return [int(part) for part in parts] if len(parts) > 1 else int(text)
+
+
+def _epochs(texts: Sequence[str]) -> Any:
+    """Return the epochs that are given, as `measure_checkpoints` takes them: a word, or a mapping from names."""
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    given: dict[str, int | None] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")  # a name may hold "=" too
+        if not name or not (number.isdecimal() or number.lower() == "none"):
+            raise InputError(f"--epochs {text}: expected NAME=EPOCH, NAME=none, epoch or step")
+        given[name] = int(number) if number.isdecimal() else None
+    return given or None
 
 
 def _load(what: str) -> "tuple[np.ndarray, np.ndarray | None]":
@@ -185,7 +211,8 @@ def _compute(work: "Callable[[Callable[[Measured], None]], xr.Dataset]", folder:
     """Do the work with its progress shown; say what is kept when it is stopped, in a line what failed."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with _Progress() as progress:
+        with _Progress() as progress, warnings.catch_warnings():
+            _show_warnings()
             return work(progress.show)
     except KeyboardInterrupt as stop:
         number = stop.args[0] if stop.args else signal.SIGINT
@@ -198,6 +225,20 @@ def _compute(work: "Callable[[Callable[[Measured], None]], xr.Dataset]", folder:
         raise InputError(f"the model failed, {_told(error)}; {given}") from error
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _show_warnings() -> None:
+    """Print the warnings about checkpoints as lines on stderr; others as Python does."""
+    usual = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **options: Any) -> None:
+        if issubclass(category, CheckpointWarning):
+            typer.echo(f"infoplane: warning: {message}", err=True)
+        else:
+            usual(message, category, *where, **options)
+
+    warnings.simplefilter("always", CheckpointWarning)
+    warnings.showwarning = show
 
 
 def _interrupt(number: int, _: Any) -> None:
@@ -251,10 +292,12 @@ def _show_result(ds: "xr.Dataset", folder: Path) -> None:
     draw_figures(ds, names, folder / "figures", Store(folder).record_file)
     first, last = (int(ds["epoch"].values[place]) for place in (0, -1))
     for estimator in ds["estimator"].values:
-        typer.echo(f"\n{describe_estimator(ds, str(estimator))}; epochs {first} to {last}, in bits")
+        unit = "updates" if ds.attrs.get("epoch_unit") == "update" else "epochs"
+        typer.echo(f"\n{describe_estimator(ds, str(estimator))}; {unit} {first} to {last}, in bits")
         for line in _table(ds["information"].sel(estimator=estimator).isel(member=0, epoch=[0, -1])):
             typer.echo(line)
-    typer.echo(f"\n{folder}: results.nc, figures/")
+    typer.echo(f"\nepochs: {ds.attrs['epochs_from']}")
+    typer.echo(f"{folder}: results.nc, figures/")
     typer.echo(f"next: infoplane export {shlex.quote(str(folder))} --to csv")
 
 

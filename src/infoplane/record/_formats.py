@@ -1,61 +1,55 @@
-"""Puts the weights of one checkpoint file into a model, running nothing that the file holds."""
+"""Puts the weights of one checkpoint into a model, running nothing that its files hold."""
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from infoplane import files
 from infoplane._arrays import to_numpy
 from infoplane.errors import InputError
 from infoplane.record import _safetensors
 from infoplane.record._keras_files import check_built, load_keras
-from infoplane.record._names import SHOWN, aligned, check_names, damaged, misfit, set_by_name, some
-
-ENDINGS = (".safetensors", ".weights.h5", ".keras", ".pt", ".pth", ".bin", ".ckpt")
-"""Endings of the files that can be read: safetensors; Keras 3; PyTorch, of which Lightning's is one."""
-
-SAFE_TORCH = (2, 10)
-"""PyTorch that reads a state_dict without a known way to run code (older: CVE-2025-32434, CVE-2026-24747)."""
-
-STATES = ("state_dict", "model_state_dict", "model")
-"""Where the weights stand in a file that holds more than them; the first is Lightning's."""
+from infoplane.record._layouts import HDF5, first_bytes, is_index, read_shards
+from infoplane.record._names import SHOWN, aligned, check_kinds, check_names, misfit, set_by_name
+from infoplane.record._torch_files import read_torch
 
 Load = Callable[[Path], Any]
 """Takes a checkpoint file and gives the model with its weights in it."""
 
 
-def loader_of(model: Any) -> Load:
+def loader_of(model: Any, weights: str | None = None) -> Load:
     """Return the function that gives the model as it was saved in a file.
 
     Args:
         model: a PyTorch, Keras or Flax NNX model, which the function changes; a function without arguments that
             makes one; or a function of the weights, {name: NumPy array}, that gives a function of the inputs.
+        weights: see `read_arrays`.
 
     Raises:
         InputError: for anything else, or when the model cannot be made.
     """
     if _framework(model):
-        return lambda path: load_into(model, path)
+        return lambda path: load_into(model, path, weights)
     if not callable(model):
         raise InputError(f"model is a {type(model).__name__}; expected a model, or a function that makes one")
     needed = _needed_arguments(model)
     if needed and (len(needed) > 1 or isinstance(model, type)):
         raise InputError(f"model needs the arguments {', '.join(needed)}; give lambda: {_name(model)}(…)")
     if needed:
-        return lambda path: _from_arrays(model, path)
+        return lambda path: _from_arrays(model, path, weights)
     made = model()
     if not _framework(made):
         raise InputError(
             f"model: {_name(model)}() gave a {type(made).__name__}; expected a PyTorch, Keras or NNX model"
         )
-    return lambda path: load_into(made, path)
+    return lambda path: load_into(made, path, weights)
 
 
-def load_into(model: Any, path: Path) -> Any:
+def load_into(model: Any, path: Path, weights: str | None = None) -> Any:
     """Put the weights of a file into a model of a framework and return the model.
 
     Raises:
@@ -63,23 +57,38 @@ def load_into(model: Any, path: Path) -> Any:
         StoreError: when the system cannot read it.
     """
     framework = _framework(model)
-    if path.name.endswith((".keras", ".weights.h5")):
+    if _is_keras(path):
         if framework != "keras":
-            raise InputError(f"{path}: holds Keras weights, which fit Keras models only; save it as safetensors")
+            raise _refuse_keras(path)
         load_keras(model, path)
     else:
         into = {"torch": _into_torch, "keras": _into_keras, "flax": _into_nnx}[framework]
-        into(model, read_arrays(path), path)
+        into(model, read_arrays(path, weights), path)
     return model
 
 
-def read_arrays(path: Path) -> Mapping[str, Any]:
-    """Return the weights of a safetensors or PyTorch file by name.
+def read_arrays(path: Path, weights: str | None = None) -> Mapping[str, Any]:
+    """Return the weights of a safetensors or PyTorch file by name, or of the shards that an index names.
+
+    Args:
+        path: the file.
+        weights: key of the weights in a PyTorch file that holds several; the usual ones if it is None.
 
     Raises:
         InputError: when it is damaged, or holds what could run code.
     """
-    return _safetensors.read(path) if path.name.endswith(".safetensors") else _read_torch(path)
+    if is_index(path):
+        return read_shards(path, read_arrays)
+    return _safetensors.read(path) if path.name.endswith(".safetensors") else read_torch(path, weights)
+
+
+def _is_keras(path: Path) -> bool:
+    has_ending = path.name.endswith((".keras", ".h5", ".hdf5"))
+    return has_ending or (path.suffix[1:].isdecimal() and first_bytes(path) == HDF5)
+
+
+def _refuse_keras(path: Path) -> InputError:
+    return InputError(f"{path}: holds Keras weights, which fit Keras models only; save it as safetensors")
 
 
 def _framework(model: Any) -> str:
@@ -103,10 +112,10 @@ def _name(function: Any) -> str:
     return getattr(function, "__name__", type(function).__name__)
 
 
-def _from_arrays(function: Any, path: Path) -> Any:
-    if path.name.endswith((".keras", ".weights.h5")):
-        raise InputError(f"{path}: holds Keras weights, which fit Keras models only; save it as safetensors")
-    made = function({name: to_numpy(value, f"{path}: {name}") for name, value in read_arrays(path).items()})
+def _from_arrays(function: Any, path: Path, weights: str | None) -> Any:
+    if _is_keras(path):
+        raise _refuse_keras(path)
+    made = function({name: to_numpy(value, f"{path}: {name}") for name, value in read_arrays(path, weights).items()})
     if _framework(made) or not callable(made):
         raise InputError(
             f"model: {_name(function)}(weights) gave a {type(made).__name__}; expected a function of the inputs that "
@@ -118,62 +127,74 @@ def _from_arrays(function: Any, path: Path) -> Any:
 # ---- PyTorch
 
 
-def _read_torch(path: Path) -> Mapping[str, Any]:
-    """Return the state_dict of a PyTorch file, its tensors in main memory."""
-    import pickle
-
-    try:
-        import torch
-    except ImportError:
-        raise InputError(f"{path}: reading it needs PyTorch; pip install torch, or save it as safetensors") from None
-    if tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2]) < SAFE_TORCH:
-        raise InputError(
-            f"{path}: PyTorch {torch.__version__} can be made to run code by such a file (CVE-2026-24747); update it "
-            "to 2.10 or newer, or save the weights as safetensors"
-        )
-    with files.named(path), path.open("rb") as file:
-        if file.read(4) != b"PK\x03\x04":
-            raise InputError(
-                f"{path}: is not in the zip format of torch.save, and a bare pickle, which could run code, is never "
-                "opened; save it again with torch.save(model.state_dict(), …), or as safetensors"
-            )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        asked = re.search(r"GLOBAL ([\w.]+)", str(error))
-        what = f" ({asked.group(1)})" if asked else ""
-        raise InputError(
-            f"{path}: refused, since it holds more than tensors{what}, which could run code; save it again with "
-            "torch.save(model.state_dict(), …), or as safetensors"
-        ) from None
-    except Exception as error:  # a damaged file makes its readers fail in many ways
-        raise damaged(path, error) from None
-    return _state_in(content, path)
-
-
-def _state_in(content: Any, path: Path) -> Mapping[str, Any]:
-    """Find the weights among what a PyTorch file holds."""
-    if isinstance(content, Mapping):
-        states = [content[key] for key in STATES if isinstance(content.get(key), Mapping)]
-        state = states[0] if states else content
-        if all(isinstance(name, str) for name in state) and any(hasattr(value, "shape") for value in state.values()):
-            return state
-    held = f"a table of {some(content)}" if isinstance(content, Mapping) else f"a {type(content).__name__}"
-    raise InputError(f"{path}: holds {held}; expected a state_dict, alone or under {', '.join(map(repr, STATES))}")
-
-
 def _into_torch(model: Any, state: Mapping[str, Any], path: Path) -> None:
     import torch
 
-    state = aligned(state, model.state_dict())
-    if any(isinstance(value, np.ndarray) for value in state.values()):
-        state = {name: torch.from_numpy(value) for name, value in state.items()}
+    own, ties = _tensors(model.state_dict()), _ties(model)
+    fitting = aligned(_without_derived(state, model), own, path, ties)
+    tensors = {name: torch.as_tensor(value) for name, value in _tensors(fitting).items()}
+    _check_ties(path, tensors, ties)
+    check_kinds(path, _floating(tensors), _floating(own))
+    ready = OrderedDict(fitting | tensors)
+    if hasattr(state, "_metadata") and set(ready) == set(state):  # the versions of the modules that saved it
+        ready._metadata = state._metadata  # type: ignore[attr-defined]
     try:
-        left = model.load_state_dict(state, strict=False)
+        left = model.load_state_dict(ready, strict=False)
     except RuntimeError as error:
         wrong = [line.strip() for line in str(error).splitlines() if "mismatch" in line] or str(error).splitlines()[:1]
         raise misfit(path, "; ".join(wrong[:SHOWN])) from None
     check_names(path, left.missing_keys, left.unexpected_keys)
+
+
+def _tensors(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arrays among the entries of a state_dict, which may hold further state of a module."""
+    return {name: value for name, value in state.items() if hasattr(value, "shape")}
+
+
+def _floating(tensors: Mapping[str, Any]) -> dict[str, bool]:
+    return {name: tensor.is_floating_point() or tensor.is_complex() for name, tensor in tensors.items()}
+
+
+def _ties(model: Any) -> list[set[str]]:
+    """Return the groups of names under which a model holds one and the same weight."""
+    groups: dict[tuple[Any, ...], set[str]] = {}
+    for name, tensor in _tensors(model.state_dict()).items():
+        if tensor.numel() and not tensor.is_meta:
+            key = (tensor.device, tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+            groups.setdefault(key, set()).add(name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _check_ties(path: Path, state: Mapping[str, Any], ties: Iterable[Set[str]]) -> None:
+    """Refuse a file that holds different numbers for a weight that the model holds once."""
+    import torch
+
+    for names in ties:
+        first, *others = sorted(names)
+        for other in others:
+            if first in state and other in state and not torch.equal(state[first], state[other]):
+                raise misfit(path, f"{first!r} and {other!r} differ, but the model holds one weight for both")
+
+
+def _without_derived(state: Mapping[str, Any], model: Any) -> dict[str, Any]:
+    """Return weights without those that the model computes itself, which older versions of libraries saved.
+
+    Models of transformers name them; others hold them as buffers that they do not save.
+    """
+    own = model.state_dict()
+    derived = {name: buffer for name, buffer in model.named_buffers() if name not in own}
+    patterns = [
+        pattern
+        for module in model.modules()
+        for pattern in getattr(module, "_keys_to_ignore_on_load_unexpected", None) or ()
+    ]
+
+    def is_derived(name: str, value: Any) -> bool:
+        ends = [buffer for known, buffer in derived.items() if name == known or name.endswith("." + known)]
+        is_equal = any(np.array_equal(to_numpy(value, name), to_numpy(buffer, name)) for buffer in ends)
+        return is_equal or any(re.search(pattern, name) for pattern in patterns)
+
+    return {name: value for name, value in state.items() if name in own or not is_derived(name, value)}
 
 
 # ---- Keras and Flax NNX, by name

@@ -1,13 +1,20 @@
 """Brings the arrays of a checkpoint and the names of a model together, and says where they differ."""
 
-from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from infoplane._arrays import to_numpy
 from infoplane.errors import InputError
+
+T = TypeVar("T")
+Container = Mapping[str, Any]
+
+WRAPPERS = frozenset({"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module"})
+"""Parts of names that torch.compile, FSDP, activation checkpoints and Fabric add at any level."""
 
 SHOWN = 3
 """Names that an error lists before it says how many more there are."""
@@ -27,42 +34,117 @@ def set_by_name(
     Raises:
         InputError: when names or shapes differ; no variable is set then.
     """
-    given = aligned({name.replace("/", "."): array for name, array in arrays.items()}, variables)
+    given = aligned({name.replace("/", "."): array for name, array in arrays.items()}, variables, path)
     check_names(path, [name for name in variables if name not in given], [n for n in given if n not in variables])
     ready = {name: to_numpy(array, f"{path}: {name}") for name, array in given.items()}
     shapes = [(name, ready[name].shape, tuple(variable.shape)) for name, variable in variables.items()]
     wrong = [f"{name!r} has shape {now}, the model's {model}" for name, now, model in shapes if now != model]
     if wrong:
         raise misfit(path, "; ".join(wrong[:SHOWN]))
+    floating = {name: _is_floating(variable.dtype) for name, variable in variables.items()}
+    check_kinds(path, {name: _is_floating(array.dtype) for name, array in ready.items()}, floating)
     for name, variable in variables.items():
         assign(variable, ready[name])
 
 
-def aligned(given: Mapping[str, Any], expected: Iterable[str]) -> Mapping[str, Any]:
-    """Return weights under the model's names, where all that differs is one prefix before every name.
+def aligned(given: Mapping[str, T], expected: Iterable[str], path: Path, ties: Sequence[Set[str]] = ()) -> dict[str, T]:
+    """Return weights under the model's names, where one prefix before every name may differ.
 
-    Such are "model." of Lightning, "module." of DataParallel and "_orig_mod." of compiled models, on either side.
+    Such prefixes are "model." of Lightning, "module." of DataParallel and "transformer." of Hugging Face. A prefix of
+    the file may be one of several: the weights without it, such as a head or the loss, are then left out.
+
+    Args:
+        given: the file's weights by name.
+        expected: the model's names.
+        path: the file.
+        ties: groups of the model's names that share one weight, of which the file may hold one name only.
+
+    Returns:
+        The weights by the model's names if they fit; else by the names that fit best, for the error.
+
+    Raises:
+        InputError: if the weights fit under several prefixes.
     """
-    wanted = set(expected)
-    if set(given) == wanted:
-        return given
-    theirs, ours = _common_parts(given), _common_parts(wanted)
-    if theirs[len(theirs) - len(ours) :] != ours and ours[len(ours) - len(theirs) :] != theirs:
-        return given
-    head = "".join(part + "." for part in ours)
-    renamed = {head + ".".join(name.split(".")[len(theirs) :]): value for name, value in given.items()}
-    return renamed if set(renamed) == wanted else given
+    wanted, arrays = _unwrapped({name: name for name in expected}), _unwrapped(given)
+    groups = {name: group for group in ({_plain(name) for name in tied} for tied in ties) for name in group}
+    fits = [_fit(arrays, wanted, groups, *pair) for pair in _prefixes(arrays, wanted, groups)]
+    complete = [fit for fit in fits if not fit.missing]
+    if len(complete) > 1 and not (complete[0].strip == complete[0].add == "" and not complete[0].unexpected):
+        prefixes = ", ".join(repr(fit.strip) for fit in complete)
+        raise InputError(
+            f"{path}: holds weights of the model's names under several prefixes: {prefixes}. Save the weights of one "
+            "network alone, or give a model that holds all of them"
+        )
+    best = min(fits, key=lambda fit: fit.missing + fit.unexpected)
+    renamed = {wanted.get(name, name): value for name, value in best.weights.items()}
+    for name, actual in wanted.items():
+        held = [alias for alias in groups.get(name, ()) if alias in best.weights]
+        if name not in best.weights and held:
+            renamed[actual] = best.weights[held[0]]
+    return renamed
 
 
-def _common_parts(names: Iterable[str]) -> list[str]:
-    """Return the parts that all names begin with, their last part left out."""
-    split = [name.split(".")[:-1] for name in names]
-    shared = []
-    for parts in zip(*split, strict=False):
-        if len(set(parts)) > 1:
-            break
-        shared.append(parts[0])
-    return shared
+@dataclasses.dataclass(frozen=True)
+class _Fit:
+    """Weights under the names that a change of prefix gives them, and how many names do not fit."""
+
+    strip: str
+    add: str
+    weights: dict[str, Any]
+    missing: int
+    unexpected: int
+
+
+def _fit(given: Mapping[str, Any], wanted: Container, groups: Mapping[str, Set[str]], strip: str, add: str) -> _Fit:
+    weights = {add + name[len(strip) :]: value for name, value in given.items() if name.startswith(strip)}
+    missing = sum(not groups.get(name, {name}) & weights.keys() for name in wanted)
+    return _Fit(strip, add, weights, missing, sum(name not in wanted for name in weights))
+
+
+def _prefixes(given: Container, wanted: Container, groups: Mapping[str, Set[str]]) -> list[tuple[str, str]]:
+    """Return the changes of prefix that can be: the part that is removed, then the part that is added."""
+    pairs = {("", ""): None}
+    for own in sorted(groups.get(next(iter(wanted), ""), {next(iter(wanted), "")})):
+        pairs |= {(name[: -len(own)], ""): None for name in given if own and name.endswith("." + own)}
+    first = next(iter(given), "")
+    pairs |= {("", name[: -len(first)]): None for name in wanted if first and name.endswith("." + first)}
+    return list(pairs)
+
+
+def _plain(name: str) -> str:
+    """Return a name without the parts that wrappers of modules add anywhere."""
+    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+
+
+def _unwrapped(named: Mapping[str, T]) -> dict[str, T]:
+    """Return values under plain names; under their own, if two would be the same."""
+    plain = {_plain(name): value for name, value in named.items()}
+    return plain if len(plain) == len(named) else dict(named)
+
+
+def _is_floating(dtype: Any) -> bool:
+    """Return whether a dtype of NumPy, JAX or Keras is floating-point or complex."""
+    return any(word in str(dtype) for word in ("float", "complex"))
+
+
+def check_kinds(path: Path, given: Mapping[str, bool], wanted: Mapping[str, bool]) -> None:
+    """Refuse whole numbers for weights that are floating-point numbers, and the reverse.
+
+    Weights that were quantized to integers need their scales: as plain numbers they are another network.
+
+    Args:
+        path: the file.
+        given: whether each array of the file is floating-point, by the model's name.
+        wanted: the same for the model.
+
+    Raises:
+        InputError: for the first that differs.
+    """
+    for name in wanted:
+        if name in given and given[name] != wanted[name]:
+            kinds = ("whole numbers", "floating-point numbers")
+            text = f"{name!r} holds {kinds[given[name]]}, the model's are {kinds[wanted[name]]}"
+            raise InputError(f"{path}: {text}. Save the weights as floating-point numbers, not quantized")
 
 
 def check_names(path: Path, missing: Iterable[str], unexpected: Iterable[str]) -> None:

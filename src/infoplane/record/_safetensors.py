@@ -26,6 +26,9 @@ DTYPES = {
 }  # fmt: skip
 """How NumPy reads each type; booleans and bfloat16, which NumPy does not have, begin as their bits."""
 
+MAX_AXES, MAX_VALUES = 32, 2**59
+"""Axes and values of the largest array of every NumPy (from version 1.26); an axis of length 0 counts as 1."""
+
 _Bytes = UInt8[np.ndarray, " byte"]
 
 
@@ -78,8 +81,11 @@ def _place(name: str, entry: Any, path: Path) -> tuple[str, tuple[int, ...], int
     if dtype not in DTYPES:
         raise _refuse(path, f"{name!r} has dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
     begin, end = offsets
+    if len(shape) > MAX_AXES or math.prod(max(length, 1) for length in shape) > MAX_VALUES:
+        raise _refuse(path, f"the shape of {name!r}, with {len(shape)} axes, is larger than that of any array")
     if end - begin != math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize:
-        raise _refuse(path, f"{name!r} of shape {tuple(shape)} and dtype {dtype} has {end - begin} bytes")
+        held = f"{name!r} of shape {tuple(shape)} and dtype {dtype} has {end - begin} bytes"
+        raise _refuse(path, held[:300])
     return dtype, tuple(shape), begin, end
 
 

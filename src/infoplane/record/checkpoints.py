@@ -1,7 +1,6 @@
 """Measures a model after its training, from a folder of its checkpoints."""
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane import files
-from infoplane.errors import InputError, StoreError
+from infoplane.errors import StoreError
 from infoplane.estimators import EstimatorLike
-from infoplane.record._formats import ENDINGS, Load, loader_of
+from infoplane.record._finding import find_checkpoints
+from infoplane.record._formats import Load, loader_of
+from infoplane.record._layouts import digest, weight_files
 from infoplane.record.probes import Probe, probe_of
 from infoplane.record.recorder import Recorder
 from infoplane.record.rows import Row
@@ -19,13 +20,6 @@ from infoplane.schedules import Every, Schedule
 
 if TYPE_CHECKING:
     import xarray as xr
-
-NUMBER = r"[0-9]+"
-LIGHTNING = r"(?:^|[^A-Za-z])epoch=([0-9]+)"
-"""How Lightning writes the epoch, beside which it writes the step: ``epoch=3-step=1000.ckpt``."""
-
-LARGEST_EPOCH = 10**9
-"""A larger number in a file's name, for example a date, is none of an epoch."""
 
 SOURCES = "checkpoints.jsonl"
 """File of a recording's folder that says which checkpoint each epoch was measured from."""
@@ -58,6 +52,8 @@ def measure_checkpoints(
     schedule: Any = "every",
     layers: Any = None,
     pattern: str | None = None,
+    epochs: Any = None,
+    weights: str | None = None,
     out: str | Path | None = None,
     held_out: Any = None,
     batch_size: int = 1024,
@@ -75,13 +71,21 @@ def measure_checkpoints(
         ds = ip.measure_checkpoints("checkpoints", make_model, inputs, labels, schedule="log")
         ip.plot_plane(ds)
 
-    **Files.** safetensors; Keras ``.weights.h5`` and ``.keras``; PyTorch state_dicts and Lightning's checkpoints
-    (``.pt``, ``.pth``, ``.bin``, ``.ckpt``). Other files in the folder are left alone. They are loaded one at a
-    time, in ascending epoch. Nothing in a file is ever executed: what holds more than arrays is refused.
-    The weights must be those of the model, all and no others; only one prefix before every name may differ.
+    **Files.** safetensors; Keras ``.weights.h5``, ``.keras`` and ``.h5``; PyTorch state_dicts and the checkpoints of
+    Lightning, timm and fastai (``.pt``, ``.pth``, ``.bin``, ``.ckpt``, ``.pth.tar``); folders of Hugging Face such as
+    ``checkpoint-500/``, also in shards with an index. Other files, for example optimizer states, are left alone.
+    Checkpoints are loaded one at a time, in ascending epoch. Nothing in a file is ever executed: a file that holds
+    more than arrays and plain values is refused.
 
-    **Epoch.** The last whole number in the file's name, or what follows ``epoch=``, as Lightning writes it. Lightning
-    counts from 0 and saves at an epoch's end, so that its epoch 0 is one epoch after the initialisation.
+    **Weights.** Every weight of the model must be in the file. A weight that the model uses under several names, such
+    as the tied embedding of GPT-2, may be stored once. One prefix before every name may differ (``model.``,
+    ``module.``, ``transformer.``); with a prefix, the file may hold further parts of the training, such as a head.
+
+    **Epoch.** The number after ``epoch``, ``ep`` or ``e`` in the name; otherwise the number after ``step`` or ``iter``,
+    or of a folder ``checkpoint-500``, which counts updates; otherwise the only whole number that is no metric,
+    setting, date or part of a model's name. Ambiguous names are refused: pass ``epochs`` or ``pattern``. Names such as
+    ``last`` and ``best`` are copies and left out. The attribute ``epochs_from`` of the result states which number was
+    used. Lightning counts from 0 and saves after an epoch, so that its epoch 0 is one epoch after the initialization.
 
     Args:
         folder: where the checkpoints lie.
@@ -97,6 +101,11 @@ def measure_checkpoints(
         layers: which layers: "all", names, or patterns such as ``"encoder.*"``.
         pattern: regular expression with one group, the epoch, to be found in the file's name; files in whose name
             it is not found are left out.
+        epochs: the epochs, instead of ``pattern``: "epoch" or "step", for the number of that kind in the names; a
+            mapping {name: epoch}, in which None leaves a file out, and names that are absent state their own epoch; or
+            a function of the name. The names are those of the files in the folder, or of folders (``checkpoint-500``).
+        weights: key of the weights in PyTorch files that hold several, such as "state_dict_ema" or "generator";
+            default: the first of "state_dict", "model_state_dict", "model" and similar keys.
         out: a folder that keeps every row as soon as it is measured. A call that was interrupted goes on there.
         held_out: a second set, inputs or the pair (inputs, labels), measured beside the first.
         batch_size: number of inputs that the model is given at once.
@@ -111,15 +120,20 @@ def measure_checkpoints(
         InputError: for a folder without checkpoints, names without an epoch or two with the same, a file that is
             damaged, may run code or does not fit the model; names the file.
         StoreError: when ``out`` cannot be used, or a file has changed since it was measured.
+
+    Warns:
+        CheckpointWarning: if the order of the epochs contradicts the files' modification times.
     """
-    found = find_checkpoints(folder, pattern)
-    snapshots = Snapshots(loader_of(model), layers, options)
+    checkpoints = find_checkpoints(folder, pattern, epochs)
+    found = checkpoints.paths
+    snapshots = Snapshots(loader_of(model, weights), layers, options)
     recorder = Recorder(
         inputs, labels, estimators, schedule, out=out, held_out=held_out, batch_size=batch_size, memory=memory,
         target_bins=target_bins, on_row=on_row, name=name, live=False,
+        attributes={"epoch_unit": checkpoints.unit, "epochs_from": checkpoints.source},
     )  # fmt: skip
     try:
-        sources = Sources(None if out is None else Path(out))
+        sources = Sources(None if out is None else Path(out), Path(folder))
         sources.check_unchanged({entry.epoch: found[entry.epoch] for entry in recorder.entries if entry.epoch in found})
         for epoch, done, total in _epochs_to_measure(recorder, list(found)):
             sources.note(epoch, found[epoch])
@@ -187,79 +201,6 @@ class Snapshots:
         return self._probe
 
 
-def find_checkpoints(folder: str | Path, pattern: str | None = None) -> dict[int, Path]:
-    """Return the checkpoint files of a folder by their epoch, ascending.
-
-    Raises:
-        InputError: for no folder or none in it, a name without an epoch, two of one epoch, or a bad pattern.
-    """
-    folder, expression = Path(folder), _compiled(pattern)
-    with files.named(folder):
-        if not folder.is_dir():
-            raise InputError(f"{folder}: is no folder; expected the one that holds the checkpoints")
-        here = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file())
-    kinds = ", ".join(ENDINGS)
-    paths = [path for path in here if path.name.endswith(ENDINGS)]
-    if not paths:
-        raise InputError(f"{folder}: holds no checkpoints ({kinds}){_names(here)}")
-    numbers = {path: epoch_of(path.name, expression) for path in paths}
-    unnumbered = [path for path in paths if numbers[path] is None]
-    if pattern is not None and len(unnumbered) == len(paths):
-        raise InputError(f"{folder}: pattern {pattern!r} fits no checkpoint{_names(paths)}")
-    if pattern is None and unnumbered:
-        raise InputError(
-            f"{folder}: no epoch in the names of some checkpoints{_names(unnumbered)}; rename them, move them away, or "
-            r"give pattern=, for example 'epoch-(\d+)', which leaves out what it does not fit"
-        )
-    return _by_epoch({path: number for path, number in numbers.items() if number is not None}, folder)
-
-
-def epoch_of(name: str, pattern: re.Pattern[str] | None = None) -> int | None:
-    """Return the epoch that a file's name tells; None where it tells none.
-
-    Example:
-        >>> epoch_of("net2-epoch-12.pt"), epoch_of("epoch=3-step=1000.ckpt"), epoch_of("last.ckpt")
-        (12, 3, None)
-    """
-    if pattern is not None:
-        match = pattern.search(name)
-        return int(match.group(1)) if match and (match.group(1) or "").isdecimal() else None
-    stem = next((name.removesuffix(ending) for ending in ENDINGS if name.endswith(ending)), name)
-    told = re.findall(LIGHTNING, stem) or re.findall(NUMBER, stem)
-    return int(told[-1]) if told else None
-
-
-def _compiled(pattern: str | None) -> re.Pattern[str] | None:
-    if pattern is None:
-        return None
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise InputError(f"pattern {pattern!r} is no regular expression: {error}") from None
-    if expression.groups != 1:
-        raise InputError(rf"pattern {pattern!r} has {expression.groups} groups; expected one, for example 'step=(\d+)'")
-    return expression
-
-
-def _by_epoch(numbers: Mapping[Path, int], folder: Path) -> dict[int, Path]:
-    found: dict[int, Path] = {}
-    for path, epoch in sorted(numbers.items(), key=lambda item: item[1]):
-        if epoch > LARGEST_EPOCH:
-            raise InputError(f"{folder}: {path.name!r} would be epoch {epoch}; give pattern= to say where the epoch is")
-        if epoch in found:
-            raise InputError(
-                f"{folder}: {found[epoch].name!r} and {path.name!r} are both epoch {epoch}; give pattern= to choose, "
-                r"for example 'step=(\d+)', or move one away"
-            )
-        found[epoch] = path
-    return found
-
-
-def _names(paths: Sequence[Path]) -> str:
-    shown = ", ".join(repr(path.name) for path in paths[:10])
-    return f": {shown}{f' and {len(paths) - 10} more' if len(paths) > 10 else ''}" if paths else "; it is empty"
-
-
 def choose_epochs(available: Iterable[int], schedule: Schedule) -> list[int]:
     """Return those of the available epochs that a schedule asks for, ascending.
 
@@ -276,17 +217,22 @@ def choose_epochs(available: Iterable[int], schedule: Schedule) -> list[int]:
 class Sources:
     """Which file each epoch of a recording's folder was measured from.
 
+    Args:
+        folder: the recording's folder, if there is one.
+        checkpoints: the folder of the checkpoints.
+
     Attributes:
         path: the list, a line for each epoch; None without a folder.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, checkpoints: Path) -> None:
         self.path = None if folder is None else folder / SOURCES
+        self._checkpoints = checkpoints
 
     def note(self, epoch: int, file: Path) -> None:
         """Write which file an epoch is about to be measured from."""
         if self.path is not None:
-            about = {"epoch": epoch, "file": file.name, "sha256": files.sha256(file)}
+            about = {"epoch": epoch, "file": str(file.relative_to(self._checkpoints)), "sha256": digest(file)}
             files.append_line(self.path, about | _stamp(file))
 
     def check_unchanged(self, measured: Mapping[int, Path]) -> None:
@@ -299,13 +245,13 @@ class Sources:
         noted = {line["epoch"]: line for line in lines if {"epoch", "sha256"} <= set(line)}
         for epoch, file in measured.items():
             line = noted.get(epoch)
-            if line is None or _stamp(file).items() <= line.items() or line["sha256"] == files.sha256(file):
+            if line is None or _stamp(file).items() <= line.items() or line["sha256"] == digest(file):
                 continue
             raise StoreError(f"{file}: has changed since epoch {epoch} was measured; give out= another folder")
 
 
-def _stamp(file: Path) -> dict[str, int]:
-    """Return what changes with a file's content, at no cost."""
-    with files.named(file):
-        status = file.stat()
-    return {"bytes": status.st_size, "mtime_ns": status.st_mtime_ns}
+def _stamp(path: Path) -> dict[str, int]:
+    """Return numbers that change with a checkpoint's content, without reading it."""
+    with files.named(path):
+        stats = [file.stat() for file in weight_files(path)]
+    return {"bytes": sum(one.st_size for one in stats), "mtime_ns": max(one.st_mtime_ns for one in stats)}

@@ -98,6 +98,7 @@ class Recorder:
         on_row: Any = None,
         name: str = "recording",
         live: bool = True,
+        attributes: Mapping[str, Any] | None = None,
     ) -> None:
         known = {} if epochs is None else {"epochs": epochs}
         known |= {} if isinstance(batch_size, str) and batch_size == "all" else {"batch_size": batch_size}
@@ -113,7 +114,7 @@ class Recorder:
             self._sets[SETS[1]] = MeasuredSet(*pair, "held_out inputs", **options)
         self.schedule = schedules.as_live_schedule(schedule) if live else schedules.as_schedule(schedule)
         self.layers, self.name, self.memory, self.on_row = layers, name, memory, on_row
-        self._last = epochs
+        self._last, self._further = epochs, dict(attributes or {})
         self._probe: Probe | None = None
         self._previous: int | None = None
         self._planner: schedules.ApproxPlanner | None = None
@@ -390,7 +391,7 @@ class Recorder:
             attributes |= {prefix + key: value for key, value in known.items()}
             if set_.targets:
                 attributes[f"{prefix}targets"] = set_.targets
-        return attributes
+        return attributes | self._further
 
 
 def _values(entry: Entry) -> schedules.Values:
