@@ -80,9 +80,9 @@ def test_numbers_that_are_not_finite_pass():
 REFUSED_SAMPLES = {
     "0-d": (
         np.float64(3),
-        "t has shape (); expected (sample,) or (sample, dim); flatten each sample's values",
+        "t has shape (); expected (sample,) or (sample, dim). Pass one row for each sample",
     ),
-    "3-d": (np.ones((4, 2, 2)), "t has shape (4, 2, 2); expected (sample,) or (sample, dim); flatten"),
+    "3-d": (np.ones((4, 2, 2)), "t has shape (4, 2, 2); expected (sample,) or (sample, dim). Flatten"),
     "no columns": (np.ones((4, 0)), "t has shape (4, 0); expected (sample,) or (sample, dim)"),
     "no rows": (np.ones((0, 3)), "t has 0 rows; expected at least 2"),
     "one row": (np.ones((1, 3)), "t has 1 rows; expected at least 2"),
@@ -91,11 +91,14 @@ REFUSED_SAMPLES = {
     "a function": (len, "t has dtype object; expected numbers"),
     "complex": (
         np.ones(3, complex),
-        "t has dtype complex128; expected numbers, booleans or strings; convert it",
+        "t has dtype complex128; expected real numbers. Pass the real and the imaginary part as columns",
     ),
     "dates": (np.array(["2020-01-01"] * 2, "M8[D]"), "t has dtype datetime64[D]; expected numbers"),
     "raw bytes": (np.zeros(3, "V4"), "t has dtype |V4; expected numbers"),
-    "masked": (np.ma.array([1.0, 2.0]), "t is a masked array; drop the masked rows or fill them first"),
+    "masked": (
+        np.ma.array([1.0, 2.0], mask=[0, 1]),
+        "t: expected a value in every row, got 1 missing value in 2 rows, the first in row 1. Drop these rows",
+    ),
     "ragged": ([[1, 2], [3]], "t cannot be read as an array: "),
     "strings": (["a", "b"], "t holds strings; expected numbers of shape (sample, dim)"),
     "numbers beyond 64 bits": ([10**400, 1.0], "t has dtype object; expected numbers"),
@@ -132,15 +135,15 @@ def test_booleans_are_labels():
 
 REFUSED_LABELS = {
     "floats": (
-        [1.0, 2.0, 1.0],
-        "y has dtype float64; expected classes as integers, booleans or strings; "
-        "if these numbers are classes use y.astype(int)",
+        [1.5, 2.0, 1.0],
+        "y has dtype float64; expected classes as integers, booleans or strings, got numbers that are not whole. Cut",
     ),
     "too few": ([1, 2], "y has shape (2,); expected (3,), one label for each row of activations"),
     "0-d": (5, "y has shape (); expected (3,), one label"),
     "3-d": (np.zeros((3, 1, 1), int), "y has shape (3, 1, 1); expected (3,)"),
-    "objects": (np.array([1, None, 2], object), "y has dtype object; expected numbers, booleans or strings"),
-    "masked": (np.ma.array([1, 2, 3]), "y is a masked array"),
+    "objects": (np.array([1, object(), 2], object), "y has dtype object; expected numbers, booleans or strings"),
+    "None": (np.array([1, None, 2], object), "y: expected a value in every row, got 1 missing value in 3 rows"),
+    "masked": (np.ma.array([1, 2, 3], mask=[0, 0, 1]), "y: expected a value in every row, got 1 missing value"),
 }
 
 

@@ -328,7 +328,7 @@ T = np.random.default_rng(0).standard_normal((4, 6, 2))
         ({"t": T.astype(str)}, "expected numbers"),
         ({"y": np.zeros(5, int)}, r"y has shape \(5,\); expected \(6,\), one label for each input of t"),
         ({"y": np.zeros((4, 6), int)}, "give those of one"),
-        ({"y": np.zeros(6)}, "expected classes as integers"),
+        ({"y": np.full(6, 0.5)}, "expected classes as integers"),
         ({"queries": 1}, "queries is 1; expected None for all rows"),
         ({"queries": 2.5}, "queries is 2.5"),
         ({"seed": -1}, "seed is -1"),

@@ -42,7 +42,7 @@ def test_few_values_as_floats_are_classes_and_none_are_merged(inputs):
     digits = np.arange(len(inputs)) % 10
     set_ = made(inputs, digits.astype(np.float32))
     assert set_.label_entropy == pytest.approx(np.log2(10))  # 120 inputs, 12 of each
-    assert set_.targets == "targets have 10 different values, each of which is a class"
+    assert set_.targets == "labels are whole numbers stored as floats, 10 values, each of which is a class"
     assert np.array_equal(set_.labels, digits)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from infoplane import files
-from infoplane._arrays import as_labels, is_discrete, to_numpy
+from infoplane._arrays import are_classes, as_labels, is_discrete, to_numpy
 from infoplane.data.base import Dataset
 from infoplane.errors import InputError, StoreError
 
@@ -45,7 +45,8 @@ def load_samples(path: str | Path) -> Samples:
 
     ``.npz`` and ``.mat`` hold arrays named inputs and labels, X and y, x and y, or F and y; the labels may be
     missing. ``.csv`` holds a row of names, then numbers; the labels are the column ``label`` or ``y``, else the last.
-    Labels that are whole numbers count as classes, also where the file has them as floating-point numbers.
+    Labels stored as integers or words are classes. Labels stored as floats are classes if they are all whole with few
+    different values (up to 10, or up to half the number of rows and 1000), else targets of a regression.
     Pixels in 0…255 are not scaled; do to inputs what was done in training before saving them.
 
     Raises:
@@ -124,10 +125,13 @@ def _labels(path: Path, labels: np.ndarray, n_samples: int) -> np.ndarray:
         raise InputError(
             f"{path}: labels have shape {labels.shape}, there are {n_samples} inputs; expected the sample first in both"
         )
-    whole = labels.dtype.kind == "f" and np.isfinite(labels).all() and (labels == np.rint(labels)).all()
     if not is_discrete(labels) and not np.isfinite(labels).all():
-        raise InputError(f"{path}: labels are not finite; leave those rows out")
-    return labels.astype(np.int64) if whole and np.abs(labels).max() < 2**53 else labels
+        bad = np.asarray(~np.isfinite(labels.reshape(len(labels), -1)).all(axis=1))
+        raise InputError(
+            f"{path}: labels are not finite in {int(bad.sum())} of {len(bad)} rows, the first is row "
+            f"{int(bad.argmax())}; leave those rows out"
+        )
+    return labels.astype(np.int64) if are_classes(labels) else labels
 
 
 def _either(place: int) -> str:

@@ -12,7 +12,15 @@ from jaxtyping import Bool, Int
 from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
 from infoplane.estimators.base import Estimate
-from infoplane.estimators.pair import LabelEstimator, Order, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.pair import (
+    LabelEstimator,
+    Order,
+    PairValue,
+    Variable,
+    as_variable,
+    nothing_to_tell,
+    to_coordinates,
+)
 
 CROWDED = "high-dimension"
 
@@ -136,7 +144,9 @@ class Gaussian(LabelEstimator):
         """
         start, variable = time.perf_counter(), as_variable(x, "x")
         if variable.discrete:
-            raise InputError("x is discrete; a Gaussian has an entropy of coordinates: convert with .astype(float)")
+            raise InputError(
+                f"x is discrete; expected coordinates for 'gaussian': use 'exact'{to_coordinates(variable)}"
+            )
         n, dims = variable.values.shape
         if self.shrinkage == "none" and dims >= n:
             raise InputError(

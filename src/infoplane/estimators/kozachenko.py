@@ -19,7 +19,15 @@ from infoplane.estimators._neighbors_space import Labels, Space, centred, power_
 from infoplane.estimators._neighbors_sweep import Task
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.neighbors import Norm, check_enough, check_neighbors, without_single_symbols
-from infoplane.estimators.pair import LabelEstimator, Order, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.pair import (
+    LabelEstimator,
+    Order,
+    PairValue,
+    Variable,
+    as_variable,
+    nothing_to_tell,
+    to_coordinates,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +101,7 @@ class Kl(LabelEstimator):
         """
         variable = as_variable(x, "x")
         if variable.discrete:
-            raise InputError(
-                "x is discrete; expected coordinates for 'kl': use 'exact', or convert with .astype(float)"
-            )
+            raise InputError(f"x is discrete; expected coordinates for 'kl': use 'exact'{to_coordinates(variable)}")
         check_enough(self.name, self.k, variable.n)
         start = time.perf_counter()
         n_constant = variable.dims - variable.varying.shape[1]

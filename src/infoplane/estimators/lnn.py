@@ -15,7 +15,7 @@ from infoplane.estimators._local_rank import lacks_dimensions, surfaces
 from infoplane.estimators._neighbors_judge import LN2, TIES_SHARE
 from infoplane.estimators._neighbors_space import centred, power_of_two
 from infoplane.estimators.base import Estimate
-from infoplane.estimators.pair import PairEstimator, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.pair import PairEstimator, PairValue, Variable, as_variable, nothing_to_tell, to_coordinates
 
 MOST_DIMS = 3
 """Coordinates up to which the bias constant holds at the usual numbers of samples."""
@@ -120,9 +120,7 @@ class Lnn(PairEstimator):
         """
         variable = as_variable(x, "x")
         if variable.discrete:
-            raise InputError(
-                "x is discrete; expected coordinates for 'lnn': use 'exact', or convert with .astype(float)"
-            )
+            raise InputError(f"x is discrete; expected coordinates for 'lnn': use 'exact'{to_coordinates(variable)}")
         start = time.perf_counter()
         value = self._of_one(variable)
         return Estimate(

@@ -7,7 +7,14 @@ import numpy as np
 from infoplane.errors import InputError
 from infoplane.estimators import build
 from infoplane.estimators.base import Estimate
-from infoplane.estimators.pair import SUITABLE, PairEstimator, as_variable, kind_of_pair, measure_pair
+from infoplane.estimators.pair import (
+    SUITABLE,
+    PairEstimator,
+    as_variable,
+    kind_of_pair,
+    measure_pair,
+    take_as_symbols,
+)
 
 
 def mutual_information(
@@ -22,11 +29,14 @@ def mutual_information(
 ) -> Estimate:
     """Estimate the mutual information I(X;Y) between two arrays, in bits.
 
-    Integers, booleans and strings are symbols; floats are coordinates. To have integers taken as coordinates
-    convert them with ``.astype(float)``, and floats as symbols with ``.astype(int)``.
+    Integers, booleans, words and categories are symbols; floats are coordinates. To have integers taken as coordinates
+    convert them with ``.astype(float)``, and floats as symbols with ``.astype(int)``. Estimators that need a symbol
+    (``ross``, ``plugin``) take floats as symbols if they are all whole and have few values (up to 10, or up to half the
+    number of rows and 1000); ``reason`` names the variable.
 
     Args:
-        x: shape (sample,) or (sample, dim); several columns of symbols count as one joint symbol.
+        x: shape (sample,) or (sample, dim): an array, a list, or a column or table of pandas or polars; several
+            columns of symbols count as one joint symbol. Missing values are refused with their number and first row.
         y: as x, with the same samples in the same order.
         estimator: a name (`list_estimators`), an instance such as ``Ksg1(k=5)``, or a table with ``name``. The default
             measures in several ways and says in ``reason`` which it chose and why. Quick choices: ``ksg1`` for two
@@ -62,6 +72,7 @@ def mutual_information(
     if uncertainty or null:
         from infoplane.estimators.uncertainty import with_uncertainty
 
+        first, second, _ = take_as_symbols(built, first, second)
         estimate = with_uncertainty(built, first, second, estimate, seed=seed, uncertainty=uncertainty, null=null)
     return estimate
 

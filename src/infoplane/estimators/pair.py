@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from infoplane._arrays import as_labels, as_samples, is_discrete, to_numpy
+from infoplane._arrays import are_classes, as_labels, as_samples, is_discrete, to_numpy
 from infoplane.errors import InputError
 from infoplane.estimators.base import Estimate, Estimator, LayerEstimator, Layers, LayerValues, Values
 from infoplane.estimators.discrete import entropy_of_counts
@@ -43,11 +43,13 @@ class Variable:
             several columns having become one joint symbol.
         discrete: whether the values are symbols.
         columns: number of columns that were given; 0 stands for as many as ``values`` has.
+        numbers: whether the symbols were given as integers, which could be coordinates.
     """
 
     values: Num[np.ndarray, "sample dim"]
     discrete: bool
     columns: int = 0
+    numbers: bool = False
 
     @property
     def n(self) -> int:
@@ -82,20 +84,21 @@ def as_variable(value: Any, argument: str) -> Variable:
         argument: what the caller calls it, for the error text.
 
     Raises:
-        InputError: for NaN or infinite values (says how many and where), fewer than 2 rows, shapes other than
-            (sample,) and (sample, dim), objects, complex numbers and masked arrays.
+        InputError: for missing, NaN or infinite values (says how many and where), fewer than 2 rows, shapes other than
+            (sample,) and (sample, dim), objects and complex numbers.
     """
     array = to_numpy(value, argument)
     if array.ndim not in (1, 2) or 0 in array.shape[1:]:
         raise InputError(
             f"{argument} has shape {array.shape}; expected (sample,) or (sample, dim); "
-            "flatten each sample's values into one row"
+            f"flatten each sample's values into one row: {argument}.reshape(len({argument}), -1)"
         )
     if len(array) < 2:
         raise InputError(f"{argument} has shape {array.shape}; expected at least 2 rows, one for each sample")
     columns = array.shape[1] if array.ndim == 2 else 1
     if is_discrete(array):
-        return Variable(as_labels(array, argument, len(array))[:, None], True, columns)
+        codes = as_labels(array, argument, len(array))[:, None]
+        return Variable(codes, True, columns, numbers=array.dtype.kind in "biu")
     samples = as_samples(array, argument).astype(np.float64)
     _check_finite(samples, argument)
     return Variable(samples, False)
@@ -251,6 +254,39 @@ def _values(found: list[PairValue]) -> Values:
     )
 
 
+def take_as_symbols(estimator: PairEstimator, x: Variable, y: Variable) -> tuple[Variable, Variable, str]:
+    """Take class numbers stored as floats as symbols where an estimator measures symbols only.
+
+    Floats are coordinates. An estimator that does not measure the pair as it is takes y, else x, else both of them as
+    symbols, if their values are all whole and few (`infoplane._arrays.are_classes`).
+
+    Returns:
+        x, y, and a sentence for ``reason`` that names what was taken as symbols; empty where nothing was.
+    """
+    for names in (("y",), ("x",), ("x", "y")):
+        pair = {"x": x, "y": y}
+        if kind_of_pair(x, y) in estimator.kinds:
+            break
+        taken = pair | {name: as_symbols(pair[name], name) for name in names if not pair[name].discrete}
+        if kind_of_pair(taken["x"], taken["y"]) in estimator.kinds:
+            new = [name for name in names if taken[name] is not pair[name]]
+            said = " and ".join(f"{name} ({int(taken[name].values.max()) + 1} different values)" for name in new)
+            return taken["x"], taken["y"], f"{said}: whole numbers stored as floats, taken as classes"
+    return x, y, ""
+
+
+def as_symbols(variable: Variable, argument: str) -> Variable:
+    """Return class numbers stored as floats as symbols, every other variable as it is."""
+    if variable.discrete or not are_classes(variable.values):
+        return variable
+    return Variable(as_labels(variable.values, argument, variable.n)[:, None], True, variable.dims)
+
+
+def to_coordinates(variable: Variable) -> str:
+    """Say how symbols become coordinates; empty for words, which have none."""
+    return ", or convert with .astype(float)" if variable.numbers else ""
+
+
 def check_pair(estimator: PairEstimator, x: Variable, y: Variable) -> None:
     """Refuse variables of unequal length, and kinds that the estimator does not measure.
 
@@ -261,11 +297,23 @@ def check_pair(estimator: PairEstimator, x: Variable, y: Variable) -> None:
         raise InputError(f"x has {x.n} rows and y has {y.n}; expected the same samples in the same order in both")
     kind = kind_of_pair(x, y)
     if kind not in estimator.kinds:
-        discrete = " and ".join(name for name, variable in (("x", x), ("y", y)) if variable.discrete) or "neither"
+        named = [("x", x), ("y", y)]
+        discrete = " and ".join(name for name, variable in named if variable.discrete) or "neither"
         raise InputError(
             f"estimator '{estimator.name}' measures {' or '.join(estimator.kinds)} pairs; {discrete} of x and y is "
-            f"discrete (integers, booleans or strings): use {', '.join(SUITABLE[kind])}, or convert with .astype(float)"
+            f"discrete (integers, booleans or strings): use {', '.join(SUITABLE[kind])}{_or_convert(estimator, x, y)}"
         )
+
+
+def _or_convert(estimator: PairEstimator, x: Variable, y: Variable) -> str:
+    """Say which variable of a pair can be converted so that the estimator measures it; empty where none can."""
+    if "continuous" in estimator.kinds:
+        named = [f"{name} with {name}.astype(float)" for name, v in (("x", x), ("y", y)) if v.discrete and v.numbers]
+        words = [name for name, v in (("x", x), ("y", y)) if v.discrete and not v.numbers]
+        return f", or convert {' and '.join(named)} if the numbers are coordinates" if named and not words else ""
+    if "mixed" in estimator.kinds and not (x.discrete or y.discrete):
+        return ", or cut one of them into classes, for example y > numpy.median(y)"
+    return ""
 
 
 def measure_pair(estimator: PairEstimator, x: Variable, y: Variable) -> Estimate:
@@ -274,11 +322,14 @@ def measure_pair(estimator: PairEstimator, x: Variable, y: Variable) -> Estimate
     Raises:
         InputError: as `check_pair`, and where the estimator's parameters do not fit the number of samples.
     """
+    x, y, note = take_as_symbols(estimator, x, y)
     check_pair(estimator, x, y)
     start = time.perf_counter()
     value = estimator.between(x, y)
     if x.discrete != y.discrete:
         value = within_entropy(value, np.bincount((x if x.discrete else y).values[:, 0]))
+    reasons = [value.reason, note, *_never_repeating(x, y)]
+    value = dataclasses.replace(value, reason="; ".join(reason for reason in reasons if reason))
     return Estimate(
         **{field.name: getattr(value, field.name) for field in dataclasses.fields(value)},
         n=x.n,
@@ -287,3 +338,13 @@ def measure_pair(estimator: PairEstimator, x: Variable, y: Variable) -> Estimate
         params=estimator.params,
         seconds=time.perf_counter() - start,
     )
+
+
+def _never_repeating(x: Variable, y: Variable) -> list[str]:
+    """Say which integers are probably coordinates: none of their values repeats."""
+    return [
+        f"no value of {name} repeats, so as symbols its {v.n} values are all different; if they are coordinates pass "
+        f"{name}.astype(float)"
+        for name, v in (("x", x), ("y", y))
+        if v.discrete and v.numbers and int(v.values.max()) + 1 == v.n
+    ]

@@ -17,7 +17,15 @@ from infoplane.estimators.discrete import (
     entropy_of_counts,
     information_of_counts,
 )
-from infoplane.estimators.pair import Order, PairEstimator, PairValue, Variable, as_variable, nothing_to_tell
+from infoplane.estimators.pair import (
+    Order,
+    PairEstimator,
+    PairValue,
+    Variable,
+    as_symbols,
+    as_variable,
+    nothing_to_tell,
+)
 from infoplane.estimators.sorting import count_cells
 
 
@@ -90,10 +98,11 @@ class Plugin(PairEstimator):
         Raises:
             InputError: for floats.
         """
-        variable = as_variable(x, "x")
+        variable = as_symbols(as_variable(x, "x"), "x")
         if not variable.discrete:
             raise InputError(
-                "x holds floats; expected symbols for 'plugin': use .astype(int), 'exact' for equal rows, or 'kl'"
+                "x holds floats; expected symbols for 'plugin'. Use 'exact' to count equal rows, or 'kl' for the "
+                "differential entropy"
             )
         start = time.perf_counter()
         counts = np.bincount(variable.values[:, 0])

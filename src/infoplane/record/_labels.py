@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from infoplane._arrays import Codes, as_labels, is_discrete, to_numpy
+from infoplane._arrays import Codes, are_classes, as_labels, is_discrete, to_numpy
 from infoplane.errors import InputError
 
 IGNORED = -100
@@ -20,7 +20,7 @@ def as_classes(labels: Any, name: str, n_samples: int, target_bins: int) -> tupl
     """
     if labels is None:
         return None, ""
-    values = to_numpy(_as_words(labels), name)
+    values = to_numpy(labels, name)
     if values.ndim == 0 or len(values) != n_samples:
         raise InputError(
             f"{name} has shape {values.shape}; expected ({n_samples},), one label for each input. Pass the labels of "
@@ -34,9 +34,16 @@ def as_classes(labels: Any, name: str, n_samples: int, target_bins: int) -> tupl
         _refuse_several(values, name)
     if is_discrete(values):
         return as_labels(columns, name, n_samples), ""
-    if not np.isfinite(columns).all():
-        bad = int((~np.isfinite(columns)).any(axis=1).sum())
-        raise InputError(f"{name} is not finite in {bad} of {n_samples} rows; leave them out of inputs and labels")
+    bad = ~np.isfinite(columns).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"{name} is not finite in {int(bad.sum())} of {n_samples} rows, the first is row {int(bad.argmax())}; "
+            "leave them out of inputs and labels"
+        )
+    if columns.shape[1] == 1 and are_classes(columns):
+        codes = as_labels(columns, name, n_samples)
+        n_values = int(codes.max()) + 1
+        return codes, f"labels are whole numbers stored as floats, {n_values} values, each of which is a class"
     return _cut(columns, name, target_bins)
 
 
@@ -84,15 +91,6 @@ def _is_zero_or_one(columns: np.ndarray) -> bool:
 
 def _is_one_hot(columns: np.ndarray) -> bool:
     return _is_zero_or_one(columns) and bool((columns.sum(axis=1) == 1).all())
-
-
-def _as_words(labels: Any) -> Any:
-    """Return strings that are kept as objects, as pandas does, as strings; everything else as it is."""
-    if getattr(labels, "dtype", None) is None or hasattr(labels, "detach"):
-        return labels
-    array = np.asarray(labels)
-    is_words = array.dtype.kind == "O" and all(isinstance(word, str) for word in array.flat)
-    return array.astype(str) if is_words else labels
 
 
 def _cut(targets: Float[np.ndarray, "sample column"], name: str, n_bins: int) -> tuple[Codes, str]:

@@ -45,9 +45,11 @@ class Recorder:
             or tuple of arrays for a model with several inputs; or a DataLoader, a dataset, an iterable of batches or
             a list of dictionaries, which are read once, with their labels. X is which of them: H(X) is log2 N when
             they differ.
-        labels: class of each input, shape (sample,); one-hot rows; or the targets of a regression, which are cut
-            into ``target_bins`` classes of equal mass, or where they have no more values than that taken as classes
-            (the result says so). The name of the labels in a dictionary. Without labels there is only I(X;T);
+        labels: class of each input, shape (sample,): integers, booleans, words, categories, one-hot rows, or floats
+            that are all whole with few different values (up to 10, or up to half the number of inputs and 1000). Other
+            floats are targets of a regression: they are cut into ``target_bins`` classes of equal mass, or taken as
+            classes if they have no more values than that. The attribute ``targets`` of the result states what was
+            done with floats. The name of the labels in a dictionary. Without labels there is only I(X;T);
             a batch (inputs, labels), or a dictionary with "labels", gives its own.
         estimators: names, instances, or tables such as ``{"name": "kde", "variance": 0.1}``. Each names its noise
             model; without one the information of a deterministic network is about N, not about the network.

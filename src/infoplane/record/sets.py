@@ -26,8 +26,9 @@ class MeasuredSet:
     Args:
         inputs: an array of shape (sample, …) of any framework, or a mapping or tuple of such arrays for a model
             with several inputs; a DataLoader, a dataset or an iterable of batches, which are read once.
-        labels: shape (sample,): classes as integers, booleans or strings; one-hot rows; or numbers, which are
-            targets of a regression and are cut into ``target_bins`` classes of equal mass. None: no labels.
+        labels: shape (sample,): classes as integers, booleans, words or categories; one-hot rows; floats that are
+            whole with few values, which are classes too; or other floats, which are targets of a regression and are
+            cut into ``target_bins`` classes of equal mass. None: no labels.
         argument: name of the inputs in errors.
         batch_size: number of samples given to the model at once; "all" for all of them, always.
         exact_batch: give the model this number of samples every time, and never fewer.
@@ -157,17 +158,19 @@ def _adopt(inputs: Any, argument: str) -> Any:
 
 def _adopt_array(part: Any, argument: str) -> Any:
     _refuse_no_array(part, argument)
-    if hasattr(part, "iloc"):  # a table of pandas, whose slices go by its index
-        part = part.to_numpy()
-    kept = part if hasattr(part, "shape") and hasattr(part, "__getitem__") else to_numpy(part, argument)
+    array_of_framework = hasattr(part, "shape") and hasattr(part, "__getitem__") and not _is_table(part)
+    kept = part if array_of_framework and not isinstance(part, np.ndarray) else to_numpy(part, argument)
     shape = tuple(kept.shape)
-    if isinstance(kept, np.ndarray):
-        to_numpy(kept, argument)  # refuses objects, masks and the like
     if getattr(getattr(kept, "dtype", None), "kind", "") in ("U", "S"):
         raise InputError(f"{argument} hold strings; expected numbers, for example each word's place in a vocabulary")
     if not shape or shape[0] < 2:
         raise InputError(f"{argument} has shape {shape}; expected (sample, …) with at least 2 samples")
     return kept
+
+
+def _is_table(part: Any) -> bool:
+    """Say whether a value belongs to pandas, polars, pyarrow or xarray, which models do not take."""
+    return any(hasattr(part, name) for name in ("isna", "null_count", "isnull"))
 
 
 def _refuse_no_array(part: Any, argument: str) -> None:
