@@ -131,7 +131,7 @@ def _into_torch(model: Any, state: Mapping[str, Any], path: Path) -> None:
     import torch
 
     own, ties = _tensors(model.state_dict()), _ties(model)
-    fitting = aligned(_without_derived(state, model), own, path, ties)
+    fitting = aligned(state, own, path, ties, _derived(model))
     tensors = {name: torch.as_tensor(value) for name, value in _tensors(fitting).items()}
     _check_ties(path, tensors, ties)
     check_kinds(path, _floating(tensors), _floating(own))
@@ -176,13 +176,13 @@ def _check_ties(path: Path, state: Mapping[str, Any], ties: Iterable[Set[str]]) 
                 raise misfit(path, f"{first!r} and {other!r} differ, but the model holds one weight for both")
 
 
-def _without_derived(state: Mapping[str, Any], model: Any) -> dict[str, Any]:
-    """Return weights without those that the model computes itself, which older versions of libraries saved.
+def _derived(model: Any) -> Callable[[str, Any], bool]:
+    """Return the function that finds arrays that the model computes itself, which older versions of libraries saved.
 
-    Models of transformers name them; others hold them as buffers that they do not save.
+    Models of transformers name such arrays; others hold them as buffers that are not saved.
     """
-    own = model.state_dict()
-    derived = {name: buffer for name, buffer in model.named_buffers() if name not in own}
+    saved = model.state_dict()
+    buffers = {name: buffer for name, buffer in model.named_buffers() if name not in saved}
     patterns = [
         pattern
         for module in model.modules()
@@ -190,11 +190,11 @@ def _without_derived(state: Mapping[str, Any], model: Any) -> dict[str, Any]:
     ]
 
     def is_derived(name: str, value: Any) -> bool:
-        ends = [buffer for known, buffer in derived.items() if name == known or name.endswith("." + known)]
-        is_equal = any(np.array_equal(to_numpy(value, name), to_numpy(buffer, name)) for buffer in ends)
-        return is_equal or any(re.search(pattern, name) for pattern in patterns)
+        if any(re.search(pattern, name) for pattern in patterns):
+            return True
+        return name in buffers and np.array_equal(to_numpy(value, name), to_numpy(buffers[name], name))
 
-    return {name: value for name, value in state.items() if name in own or not is_derived(name, value)}
+    return is_derived
 
 
 # ---- Keras and Flax NNX, by name

@@ -32,8 +32,9 @@ _SHARD = re.compile(r"-[0-9]{5,}-of-[0-9]{5,}\.(safetensors|bin)$")
 _COMPANION = re.compile(
     r"(optimizer|optim|scheduler|lr_scheduler|scaler|rng_state|random_states|training_args|sampler|adapter_config)"
     r"([-_.0-9].*)?\.(pt|pth|bin|safetensors|pkl)$"
+    r"|adapter_model\.|.*_(model|optim)_states\.pt$"
 )
-"""Files that training libraries save next to the weights."""
+"""Files that training libraries save next to the weights, and parts of a model that are no whole one."""
 
 _IN_FOLDER = ("model.safetensors", f"model.safetensors{INDEX}", "pytorch_model.bin", f"pytorch_model.bin{INDEX}")
 """The weights in a folder of Hugging Face, in the order in which its own loader looks for them."""
@@ -141,8 +142,7 @@ def _weights_in(folder: Path) -> Path | None:
         if (folder / name).is_file():
             return folder / name
     found = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_weights(path)]
-    is_adapter = any(path.name.startswith("adapter_model") for path in found)
-    return found[0] if len(found) == 1 and not is_adapter else None
+    return found[0] if len(found) == 1 else None
 
 
 def _foreign(folder: Path) -> str:

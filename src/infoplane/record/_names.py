@@ -47,7 +47,13 @@ def set_by_name(
         assign(variable, ready[name])
 
 
-def aligned(given: Mapping[str, T], expected: Iterable[str], path: Path, ties: Sequence[Set[str]] = ()) -> dict[str, T]:
+def aligned(
+    given: Mapping[str, T],
+    expected: Iterable[str],
+    path: Path,
+    ties: Sequence[Set[str]] = (),
+    is_derived: Callable[[str, Any], bool] = lambda name, value: False,
+) -> dict[str, T]:
     """Return weights under the model's names, where one prefix before every name may differ.
 
     Such prefixes are "model." of Lightning, "module." of DataParallel and "transformer." of Hugging Face. A prefix of
@@ -58,6 +64,7 @@ def aligned(given: Mapping[str, T], expected: Iterable[str], path: Path, ties: S
         expected: the model's names.
         path: the file.
         ties: groups of the model's names that share one weight, of which the file may hold one name only.
+        is_derived: whether the model computes an array of the file, which it does not expect, itself.
 
     Returns:
         The weights by the model's names if they fit; else by the names that fit best, for the error.
@@ -67,7 +74,9 @@ def aligned(given: Mapping[str, T], expected: Iterable[str], path: Path, ties: S
     """
     wanted, arrays = _unwrapped({name: name for name in expected}), _unwrapped(given)
     groups = {name: group for group in ({_plain(name) for name in tied} for tied in ties) for name in group}
-    fits = [_fit(arrays, wanted, groups, *pair) for pair in _prefixes(arrays, wanted, groups)]
+    changed = [(pair, _changed(arrays, *pair)) for pair in _prefixes(arrays, wanted, groups)]
+    kept = [(pair, {n: v for n, v in new.items() if n in wanted or not is_derived(n, v)}) for pair, new in changed]
+    fits = [_fit(weights, wanted, groups, *pair) for pair, weights in kept]
     complete = [fit for fit in fits if not fit.missing]
     if len(complete) > 1 and not (complete[0].strip == complete[0].add == "" and not complete[0].unexpected):
         prefixes = ", ".join(repr(fit.strip) for fit in complete)
@@ -95,8 +104,11 @@ class _Fit:
     unexpected: int
 
 
-def _fit(given: Mapping[str, Any], wanted: Container, groups: Mapping[str, Set[str]], strip: str, add: str) -> _Fit:
-    weights = {add + name[len(strip) :]: value for name, value in given.items() if name.startswith(strip)}
+def _changed(given: Mapping[str, T], strip: str, add: str) -> dict[str, T]:
+    return {add + name[len(strip) :]: value for name, value in given.items() if name.startswith(strip)}
+
+
+def _fit(weights: dict[str, Any], wanted: Container, groups: Mapping[str, Set[str]], strip: str, add: str) -> _Fit:
     missing = sum(not groups.get(name, {name}) & weights.keys() for name in wanted)
     return _Fit(strip, add, weights, missing, sum(name not in wanted for name in weights))
 

@@ -254,4 +254,4 @@ def _stamp(path: Path) -> dict[str, int]:
     """Return numbers that change with a checkpoint's content, without reading it."""
     with files.named(path):
         stats = [file.stat() for file in weight_files(path)]
-    return {"bytes": sum(one.st_size for one in stats), "mtime_ns": max(one.st_mtime_ns for one in stats)}
+    return {"bytes": sum(one.st_size for one in stats), "mtime_ns": sum(one.st_mtime_ns for one in stats)}
