@@ -353,3 +353,11 @@ def test_a_torch_training_is_measured_from_a_shell(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir() if path.name != "__pycache__") == [
         "data.csv", "out", "own.py", "saved",
     ]  # fmt: skip
+
+
+def test_columns_of_a_table_are_chosen_by_name(tmp_path):
+    from infoplane.cli.measure import _load
+
+    (tmp_path / "a.csv").write_text("name,a,kind,b\nx,1,cat,2\ny,3,dog,4.5\n")
+    inputs, labels = _load(str(tmp_path / "a.csv"), ["b", "a"], "kind")
+    assert (inputs.tolist(), labels.tolist()) == ([[2, 1], [4.5, 3]], ["cat", "dog"])

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infoplane.cli.app import app
+from infoplane.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,11 +16,29 @@ if TYPE_CHECKING:
 
 @app.command()
 def estimate(
-    x: Annotated[Path, typer.Option("--x", metavar="FILE", help="One variable: .npy or .csv, a row for each sample.")],
-    y: Annotated[Path, typer.Option("--y", metavar="FILE", help="The other variable, its samples in the same order.")],
+    x: Annotated[
+        Path, typer.Option("--x", metavar="FILE", help="One variable: .npy, .csv or .tsv, a row for each sample.")
+    ],
+    y: Annotated[
+        Path | None,
+        typer.Option(
+            "--y", metavar="FILE", help="The other variable, same order; default: --label-column of the file of x."
+        ),
+    ] = None,
     estimator: Annotated[
         str, typer.Option(metavar="NAME", help="See infoplane list; auto chooses what suits the data and says why.")
     ] = "auto",
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="NAME", help="A column of x in a table; may be repeated.")
+    ] = None,
+    label_column: Annotated[
+        list[str] | None,
+        typer.Option("--label-column", metavar="NAME", help="A column of y in a table; may be repeated."),
+    ] = None,
+    heading: Annotated[
+        bool | None,
+        typer.Option("--heading/--no-heading", help="Whether tables start with names; default: recognized."),
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the estimator, e.g. k=5.")
     ] = None,
@@ -29,21 +48,29 @@ def estimate(
 ) -> None:
     """Estimate the mutual information of two arrays in files.
 
-    Integers, booleans and words are symbols, other numbers are coordinates.
+    Integers, booleans and words are symbols, other numbers are coordinates. Tables may have a heading and an index
+    column, as pandas writes them.
 
     Example: infoplane estimate --x x.npy --y y.npy
 
+    Example: infoplane estimate --x flowers.csv --column height --label-column species
+
     Example: infoplane estimate --x x.npy --y y.npy --estimator ksg1 --set k=5 --uncertainty --null 100
     """
-    from infoplane.cli.arrays import read_array
+    from infoplane.cli.arrays import read_pair
     from infoplane.estimators import estimator_class
     from infoplane.estimators.mutual import mutual_information
     from infoplane.runs.words import parse_assignment
 
-    arrays = {"x": read_array(x), "y": read_array(y)}
+    if y is None and not label_column:
+        raise InputError("--y: expected a file, got none. Pass --y FILE, or --label-column NAME of the table of x")
+    other = x if y is None else y
+    read = dict(zip("xy", read_pair(x, other, column or [], label_column or [], heading), strict=True))
+    arrays = {name: variable.values for name, variable in read.items()}
     params: dict[str, Any] = dict(parse_assignment(text) for text in set_ or [])
-    for name, path in (("x", x), ("y", y)):
-        typer.echo(f"{name}: {path}, {_describe(arrays[name])}")
+    for name, path in (("x", x), ("y", other)):
+        note = f" ({read[name].note})" if read[name].note else ""
+        typer.echo(f"{name}: {path}, {_describe(arrays[name])}{note}")
     built = estimator_class(estimator).with_params(params)
     found = mutual_information(**arrays, estimator=built, seed=seed, uncertainty=uncertainty, null=null)
     for line in estimate_lines(found, null):

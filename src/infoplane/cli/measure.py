@@ -35,6 +35,13 @@ def measure(
             help="A .npz, .csv or .mat file, a folder of images (DIR:test takes one part), or a data set of list.",
         ),
     ],
+    column: Annotated[
+        list[str] | None, typer.Option("--column", metavar="NAME", help="Column of inputs of a table; may be repeated.")
+    ] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option("--label-column", metavar="NAME", help="Column of labels of a table."),
+    ] = None,
     held_out: Annotated[
         str | None, typer.Option(metavar="FILE|DIR|NAME", help="A second set, measured beside.")
     ] = None,
@@ -87,8 +94,8 @@ def measure(
     asked = _estimators(estimator or ["binning"], set_ or [])
     options: dict[str, Any] = {"schedule": _schedule(schedule), "pattern": pattern, "batch_size": batch_size}
     options |= {"epochs": _epochs(epochs or []), "weights": weights}
-    inputs, labels = _load(data)
-    held = None if held_out is None else _load(held_out)
+    inputs, labels = _load(data, column or [], label_column)
+    held = None if held_out is None else _load(held_out, column or [], label_column)
     factory = _find_factory(model)
     folder = out if out is not None else new_folder("measure")
 
@@ -139,7 +146,7 @@ def _epochs(texts: Sequence[str]) -> Any:
     return given or None
 
 
-def _load(what: str) -> "tuple[np.ndarray, np.ndarray | None]":
+def _load(what: str, columns: Sequence[str] = (), label: str | None = None) -> "tuple[np.ndarray, np.ndarray | None]":
     """Return the inputs and labels of a file, a folder of images or one of its parts, or of a data set by name."""
     from infoplane import data, files
     from infoplane.data.own import load_samples
@@ -158,7 +165,7 @@ def _load(what: str) -> "tuple[np.ndarray, np.ndarray | None]":
         return made.inputs, made.labels
     if not Path(what).suffix:
         raise InputError(f"data '{what}' is no file with an ending, nor a data set{did_you_mean(what, data.DATASETS)}")
-    samples = load_samples(what)
+    samples = load_samples(what, columns, label)
     return samples.inputs, samples.labels
 
 

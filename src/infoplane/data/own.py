@@ -1,9 +1,9 @@
 """One's own data, from a ``.npz``, ``.csv`` or ``.mat`` file; nothing in a file is ever executed."""
 
-import csv
 import dataclasses
+import math
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from infoplane import files
 from infoplane._arrays import are_classes, as_labels, is_discrete, to_numpy
+from infoplane.data import tables
 from infoplane.data.base import Dataset
 from infoplane.errors import InputError, StoreError
 
@@ -19,9 +20,6 @@ NAMES = (("inputs", "labels"), ("X", "y"), ("x", "y"), ("F", "y"))
 
 LABEL_COLUMNS = ("label", "y")
 """Names of the column of labels in a .csv file; without one of them it is the last column."""
-
-ROWS_AT_ONCE = 50_000
-"""Rows of a .csv file that are turned into numbers at once, so that memory is that of the numbers."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,29 +38,41 @@ class Samples:
     name: str
 
 
-def load_samples(path: str | Path) -> Samples:
+def load_samples(path: str | Path, columns: Sequence[str] = (), label_column: str | None = None) -> Samples:
     """Load a file of inputs and labels and keep the inputs in their shape, as images need it.
 
     ``.npz`` and ``.mat`` hold arrays named inputs and labels, X and y, x and y, or F and y; the labels may be
-    missing. ``.csv`` holds a row of names, then numbers; the labels are the column ``label`` or ``y``, else the last.
+    missing. ``.csv`` and ``.tsv`` hold a row of names, then numbers between commas, semicolons or tabs; the labels are
+    the column ``label`` or ``y``, else the last. An index column as pandas writes it (no name) is left out.
     Labels stored as integers or words are classes. Labels stored as floats are classes if they are all whole with few
     different values (up to 10, or up to half the number of rows and 1000), else targets of a regression.
     Pixels in 0…255 are not scaled; do to inputs what was done in training before saving them.
 
+    Args:
+        path: the file.
+        columns: names of the columns of inputs in a table; all but the labels by default.
+        label_column: name of the column of labels in a table.
+
     Raises:
-        InputError: for another kind of file, one that is damaged, holds objects, or lacks the arrays (names those
-            that it has), inputs that are not finite, or labels of another length.
+        InputError: for another kind of file, one that is damaged, too large for the memory of this machine, holds
+            objects, or lacks the arrays (names those that it has), inputs that are not finite, missing values and
+            decimal commas (names line and column), or labels of another length.
         StoreError: when there is no file there.
     """
     path = Path(path)
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path}: is no {', '.join(_READERS)} file; save the arrays with numpy.savez(…)")
+    if (columns or label_column) and path.suffix.lower() not in tables.ENDINGS:
+        raise InputError(f"{path}: expected a table for columns, got {path.suffix}. Save it as .csv with names")
     with files.named(path):
         there = path.is_file()
     if not there:
         raise StoreError(f"{path}: no such file")
     try:
-        inputs, labels = _READERS[path.suffix.lower()](path)
+        if columns or label_column:
+            inputs, labels = _read_csv(path, columns, label_column)
+        else:
+            inputs, labels = _READERS[path.suffix.lower()](path)
     except InputError:
         raise
     except MemoryError:
@@ -154,6 +164,8 @@ def _pick(path: Path, names: Iterable[str]) -> tuple[str, str | None]:
 def _read_npz(path: Path) -> tuple[Any, Any]:
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: is no whole .npz archive; save the arrays with numpy.savez(…)")
+    with zipfile.ZipFile(path) as archive:
+        tables.refuse_large(path, max((item.file_size for item in archive.infolist()), default=0), "Save fewer rows")
     with np.load(path, allow_pickle=False) as arrays:
         inputs, labels = _pick(path, arrays.files)
         return _member(path, arrays, inputs), None if labels is None else _member(path, arrays, labels)
@@ -175,10 +187,13 @@ def _read_mat(path: Path) -> tuple[Any, Any]:
     from scipy import io
 
     try:
-        kinds = {name: kind for name, _, kind in io.whosmat(str(path), appendmat=False)}
+        there = io.whosmat(str(path), appendmat=False)
     except NotImplementedError:
         raise InputError(f"{path}: is of MATLAB 7.3, which is not read; save it with -v7, or as .npz") from None
+    kinds = {name: kind for name, _, kind in there}
     inputs, labels = _pick(path, kinds)
+    n_values = max(math.prod(shape) for name, shape, _ in there if name in (inputs, labels))
+    tables.refuse_large(path, n_values, "Save fewer rows")
     wanted = [name for name in (inputs, labels) if name is not None]
     for name in wanted:
         if kinds[name] in ("struct", "cell", "object", "function", "opaque", "sparse", "unknown"):
@@ -187,61 +202,38 @@ def _read_mat(path: Path) -> tuple[Any, Any]:
     return arrays[inputs], None if labels is None else arrays[labels]
 
 
-def _read_csv(path: Path) -> tuple[Any, Any]:
-    """Read numbers a part of the rows at a time; labels as text first, since they may be words."""
-    import pandas as pd
-
-    label = _label_column(path)
-    parts, labels = [], []
-    options: dict[str, Any] = {
-        "encoding": "utf-8-sig",
-        "dtype": {label: str},
-        "skipinitialspace": True,
-        "index_col": False,
-    }
-    chunks: Any = pd.read_csv(path, chunksize=ROWS_AT_ONCE, **options)
-    with chunks:
-        for chunk in chunks:
-            labels.append(chunk.pop(label))
-            text = [str(name) for name, dtype in chunk.dtypes.items() if dtype.kind not in "biuf"]
-            if text:
-                raise InputError(f"{path}: column {text[0]!r} holds other things than numbers; code it or leave it out")
-            parts.append(chunk.to_numpy(np.float32))
-    return np.concatenate(parts), _parsed(path, pd.concat(labels), label)
+def _read_csv(path: Path, columns: Sequence[str] = (), label: str | None = None) -> tuple[Any, Any]:
+    layout = tables.read_layout(path)
+    _check_names(path, layout)
+    names = layout.first
+    if label is None:
+        label = next((name for name in LABEL_COLUMNS if name in names), names[-1])
+    place = layout.place(label)
+    candidates = [other for other in range(int(layout.indexed), layout.width) if other != place]
+    places = [layout.place(name) for name in columns] or candidates
+    if not places:
+        raise InputError(f"{path}: has no column of inputs beside the labels {label!r}; add one")
+    inputs, cells, lines = tables.read_numbers(layout, places, place)
+    if not lines:
+        raise InputError(f"{path}: has no rows below the names; expected one for each sample")
+    return inputs, tables.parse_column(path, repr(label), cells, lines)
 
 
-def _label_column(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, skipinitialspace=True)
-        names, first = next(rows, []), next(rows, [])
+def _check_names(path: Path, layout: tables.Layout) -> None:
+    """Refuse a first line that does not name the columns; ``0, 1, 2, …`` as pandas writes are names."""
+    names = layout.first
     if len(names) < 2:
         raise InputError(f"{path}: its first row is {','.join(names)[:80]!r}; expected names with commas between them")
-    if all(_is_number(name) for name in names):
+    counted = list(names) == [str(place) for place in range(len(names))]
+    if all(map(tables.is_number, names)) and not counted:
         raise InputError(f"{path}: its first row holds numbers; expected names, for example x1,x2,label")
-    if len(first) != len(names):
-        raise InputError(f"{path}: the row after the names has {len(first)} fields, there are {len(names)} names")
     if len(set(names)) < len(names):
         raise InputError(f"{path}: two columns have the same name; expected a name of its own for each")
-    return next((name for name in LABEL_COLUMNS if name in names), names[-1])
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _parsed(path: Path, labels: Any, column: str) -> np.ndarray:
-    """Return labels as numbers where all of them are, else as words."""
-    if labels.isna().any():
-        raise InputError(f"{path}: column {column!r} lacks {int(labels.isna().sum())} labels; leave those rows out")
-    words = labels.to_numpy(str)
-    try:
-        return words.astype(float)
-    except ValueError:
-        return words
-
-
-_READERS: Mapping[str, Callable[[Path], tuple[Any, Any]]] = {".npz": _read_npz, ".csv": _read_csv, ".mat": _read_mat}
+_READERS: Mapping[str, Callable[[Path], tuple[Any, Any]]] = {
+    ".npz": _read_npz,
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".mat": _read_mat,
+}
