@@ -12,7 +12,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.mark.parametrize(
-    ("name", "needs"), [("pytorch_digits", "torch"), ("keras_fit", "keras"), ("jax_function", "jax")]
+    ("name", "needs"),
+    [("pytorch_digits", "torch"), ("keras_fit", "keras"), ("jax_function", "jax"), ("vae_code", "torch")],
 )
 def test_an_example_ends_in_a_picture(tmp_path, name, needs):
     if importlib.util.find_spec(needs) is None:  # importing Keras here would choose its back end for other tests

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from infoplane.estimators import Estimate, LayerInformation, entropy, layer_information, list_estimators
     from infoplane.estimators.as_if_random import as_if_random
     from infoplane.estimators.flags import explain
+    from infoplane.estimators.gaussian_encoder import gaussian_encoder
     from infoplane.estimators.mutual import mutual_information
     from infoplane.experiments import resume, run
     from infoplane.experiments.claims import claims
@@ -43,6 +44,7 @@ __all__ = [
     "datasets",
     "entropy",
     "explain",
+    "gaussian_encoder",
     "ib_curve",
     "layer_information",
     "list_estimators",
@@ -66,6 +68,7 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "claims": "infoplane.experiments.claims",
     "entropy": "infoplane.estimators",
     "explain": "infoplane.estimators.flags",
+    "gaussian_encoder": "infoplane.estimators.gaussian_encoder",
     "ib_curve": "infoplane.truth.bottleneck",
     "layer_information": "infoplane.estimators",
     "list_estimators": "infoplane.estimators",

@@ -53,7 +53,7 @@ def test_several_passes_over_the_inputs_give_the_numbers_of_one(inputs, labels, 
     for recorder in (whole, tight):
         recorder.step(0, counting)
     once = [32, 32, 32, 24]
-    assert evaluated == [2, *once, 2, *once, *once]  # each looks at two samples first
+    assert evaluated == [2, 2, *once, 2, 2, *once, *once]  # each looks at two samples twice first
     assert tight.results().identical(whole.results())
 
 
@@ -65,9 +65,9 @@ def test_a_batch_is_no_larger_than_memory_allows(inputs, network):
         return network()(batch)
 
     Recorder(inputs, memory=120 * 3 * 4, layers="hidden").step(0, counting)
-    assert evaluated == [2, 120]
+    assert evaluated == [2, 2, 120]
     Recorder(np.repeat(inputs, 3, axis=0), memory=360 * 3 * 4).step(0, counting)
-    assert max(evaluated[2:]) == 360 * 3 * 4 // (4 * (3 + 2))  # 216: a batch holds both layers
+    assert max(evaluated[3:]) == 360 * 3 * 4 // (4 * (3 + 2))  # 216: a batch holds both layers
 
 
 def test_a_layer_above_the_memory_allowed_is_refused_with_what_to_do(inputs, network):
@@ -124,8 +124,8 @@ def test_a_model_with_several_inputs_gets_them_together(inputs, kind):
         return {"t": first}
 
     Recorder(given, batch_size=100).step(0, evaluate)
-    assert [type(batch) for batch in seen] == 3 * [kind]  # a look at two samples, then all in two batches
-    second = [batch["b"] if kind is dict else batch[1] for batch in seen[1:]]
+    assert [type(batch) for batch in seen] == 4 * [kind]  # two looks at two samples, then all in two batches
+    second = [batch["b"] if kind is dict else batch[1] for batch in seen[2:]]
     assert np.array_equal(np.concatenate(second), 2 * inputs)
 
 

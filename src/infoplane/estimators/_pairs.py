@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane._arrays import Codes
+from infoplane._import_jax import import_jax
 from infoplane.estimators import _pairs_pruned as pruned
 from infoplane.estimators._pairs_factors import grid
 from infoplane.estimators._pairs_kernel import compiled_loop, double_precision
@@ -102,6 +103,7 @@ def pair_sums(
 
 def _device() -> Any:
     """The device that JAX would use here; worker threads do not inherit it, so arrays are put there."""
+    import_jax()
     import jax
 
     chosen = jax.config.jax_default_device  # pyright: ignore[reportAttributeAccessIssue]
@@ -135,6 +137,7 @@ def _visit(
     n_rows: int,
 ) -> tuple[Float[np.ndarray, "sigma kind row"], Float[np.ndarray, " blocks"]]:
     """Run the compiled loop; arrays are padded as if no row had been merged, so that few shapes occur."""
+    import_jax()
     import jax
 
     dtype = np.float32 if scales.max() <= FLOAT32_LIMIT else np.float64

@@ -5,6 +5,8 @@ from typing import Any
 
 from jaxtyping import Float, Int
 
+from infoplane._import_jax import import_jax
+
 APART, ALIKE, MIXED = range(3)
 """The labels of two blocks: no label in both, one and the same label throughout, or anything else.
 The diagonal counts as mixed, for there the distance of a row to itself must be exactly 0."""
@@ -17,6 +19,7 @@ Factors = tuple[Float[Any, "place _"], Float[Any, "*_ place"]]
 @cache
 def compiled_loop() -> Any:
     """The jitted `_loop`, made at the first use so that importing this module loads no JAX."""
+    import_jax()
     import jax
 
     return jax.jit(_loop, static_argnames=("block", "labelled"))
@@ -24,6 +27,7 @@ def compiled_loop() -> Any:
 
 def double_precision() -> Any:
     """The context in which JAX keeps float64; each thread needs its own."""
+    import_jax()
     import jax
 
     if hasattr(jax, "enable_x64"):
@@ -64,6 +68,7 @@ def _loop(
         For each block and row the sums (upper, upper within the class, lower, lower within the class) for
         each sigma, and for each block the weight of the rows that were left out.
     """
+    import_jax()
     import jax.numpy as jnp
     from jax import lax
 

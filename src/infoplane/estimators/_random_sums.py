@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from infoplane._import_jax import import_jax
 from infoplane.estimators._pairs import FLOAT32_LIMIT
 from infoplane.estimators._pairs_kernel import double_precision
 from infoplane.estimators._threads import n_threads
@@ -60,6 +61,7 @@ def kernel_sums(
         classes: class 0…C−1 of each.
         halves: half of each.
     """
+    import_jax()
     import jax
 
     spread = float(np.sqrt(max(np.einsum("rd,rd->r", part, part).max() for part in (queries, rows))))
@@ -114,6 +116,7 @@ def _sorted_blocks(rows: Rows, kinds: Int[np.ndarray, " row"], dtype: Any) -> tu
 @cache
 def _compiled_loop() -> Any:
     """The jitted `_loop`, made at the first use so that importing this module loads no JAX."""
+    import_jax()
     import jax
 
     return jax.jit(_loop, static_argnames=("n_kinds", "direct"))
@@ -132,6 +135,7 @@ def _loop(
     Queries lie along the last axis and sums go over the first: one loop without a matrix in memory, several times as
     fast as sums along the last axis or by products.
     """
+    import_jax()
     import jax.numpy as jnp
     from jax import lax
 

@@ -20,7 +20,8 @@ SATURATION_MARGIN = 0.1
 """Bits below log2 N within which a value says how many samples there are and no more."""
 
 FLAGS = ("saturated", "constant", "ties", "clipped", "non-finite", "small-class", "ceiling",
-         "high-dimension", "manifold", "dead", "diverged", "above-entropy", "not-gaussian", "k-dependent")  # fmt: skip
+         "high-dimension", "manifold", "dead", "diverged", "above-entropy", "not-gaussian", "k-dependent",
+         "stochastic")  # fmt: skip
 """Every flag there is; the order is the order of bits in a stored result and never changes."""
 
 

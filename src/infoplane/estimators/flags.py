@@ -64,6 +64,12 @@ EXPLANATIONS: dict[str, str] = {
         "The estimate changes much with the number of neighbors: the dependence is finer than the distances between "
         "neighbors, and the truth is probably higher. Use more samples, or compare k=1, k=3 and k=10."
     ),
+    "stochastic": (
+        "Two evaluations of the same inputs gave different activations: the layer draws noise when it is evaluated, as "
+        "the code of a variational autoencoder or a dropout that stays on does. The value is that of one draw for each "
+        "input, taken as if it were deterministic, and may be several bits too high. Measure several draws of each "
+        "input with ip.as_if_random, or a Gaussian code with ip.gaussian_encoder."
+    ),
 }
 """One explanation for each flag of `infoplane.estimators.base.FLAGS`."""
 

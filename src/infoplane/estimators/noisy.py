@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane._arrays import Codes
+from infoplane._import_jax import import_jax
 from infoplane.errors import InputError
 from infoplane.estimators._pairs import FLOAT32_LIMIT, UNRESOLVED
 from infoplane.estimators._pairs_factors import aligned
@@ -199,6 +200,7 @@ def _posterior_entropies(
         seed: which noise.
         scale: what rows are multiplied by to be in units of σ.
     """
+    import_jax()
     import jax
 
     n_rows, dim = rows.shape
@@ -255,6 +257,7 @@ def _padded(values: np.ndarray, shape: tuple[int, ...], dtype: Any) -> np.ndarra
 @cache
 def _compiled_kernel() -> Any:
     """The jitted `_kernel`, made at the first use so that importing this module loads no JAX."""
+    import_jax()
     import jax
 
     return jax.jit(_kernel, static_argnames=("n_classes", "block", "direct"))
@@ -290,6 +293,7 @@ def _kernel(
         block: rows of a block.
         direct: whether to subtract coordinates one by one instead of expanding the square.
     """
+    import_jax()
     import jax.numpy as jnp
     from jax import lax
 

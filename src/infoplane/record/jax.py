@@ -10,7 +10,7 @@ The layers of a compiled function come in the order of their names, since JAX so
 """
 
 import contextlib
-import functools
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +22,9 @@ from infoplane.errors import InputError
 from infoplane.record._calls import ROOT, Calls, check_layers, choose, watching
 from infoplane.record._units import Units
 from infoplane.record.probes import Evaluate
+
+DRAWS = 1000
+"""How far the count of a random stream moves from batch to batch: more than a forward pass draws from it."""
 
 
 class NnxProbe:
@@ -60,8 +63,16 @@ class NnxProbe:
         """Give the evaluation of a copy of the model as it is now."""
         copy = nnx.clone(self.model)
         copy.eval()
-        graph, state = nnx.split(copy)
-        yield functools.partial(self._evaluate, graph, state)
+        graph, counts, state = nnx.split(copy, nnx.RngCount, ...)
+        calls = itertools.count()
+
+        def evaluate(inputs: Any) -> Mapping[str, Any]:
+            # each batch draws noise of its own, as it does in the framework, and the same in every measurement
+            by = next(calls) * DRAWS
+            advanced = jax.tree.map(lambda count: count + by, counts)
+            return self._evaluate(graph, (advanced, state), inputs)
+
+        yield evaluate
 
     def _evaluate(self, graph: Any, state: Any, inputs: Any) -> Mapping[str, Any]:
         args, kwargs = _arguments(inputs)
@@ -85,7 +96,7 @@ class NnxProbe:
         return self._run(graph, keep, state, args, kwargs).kept  # ordered: JAX sorts the keys of a plain dict
 
     def _run(self, graph: Any, keep: frozenset[str], state: Any, args: Any, kwargs: Any) -> Calls:
-        model = nnx.merge(graph, state)
+        model = nnx.merge(graph, *state)
         modules = _callables(model)
         names = {id(module): path for path, module in modules.items()}
         calls = Calls(

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,10 @@ _CURVES = {
     "binary_accuracy": "accuracy",
 }
 """Names that Keras logs → training curves of a record; ``val_…`` are those of the test set."""
+
+
+DRAWS = 1000
+"""How far the count of a seed generator moves from batch to batch: more than a forward pass draws from it."""
 
 
 class KerasProbe:
@@ -77,8 +82,14 @@ class KerasProbe:
             )
         variables = list(self.model.variables)
         values = [variable.value for variable in variables]
+        calls = itertools.count()
+
+        def evaluate(inputs: Any) -> Mapping[str, Any]:
+            # each batch draws noise of its own, as it does in Keras, and the same in every measurement
+            return self._evaluate(variables, _advanced(variables, values, next(calls)), inputs)
+
         with _backend_as_it_was(self.model):
-            yield functools.partial(self._evaluate, variables, values)
+            yield evaluate
 
     def _evaluate(self, variables: Sequence[Any], values: Sequence[Any], inputs: Any) -> Mapping[str, Any]:
         try:
@@ -199,6 +210,16 @@ class InfoPlane(keras.callbacks.Callback):
     def on_train_end(self, logs: Any = None) -> None:
         """Let go of the model."""
         self._attached.close()
+
+
+def _advanced(variables: Sequence[Any], values: Sequence[Any], n_batches: int) -> list[Any]:
+    """Return the values of variables with the counts of seed generators as after so many batches."""
+    return [
+        value + keras.ops.cast([0, n_batches * DRAWS], value.dtype)
+        if variable.path.endswith("seed_generator_state") and tuple(variable.shape) == (2,)
+        else value
+        for variable, value in zip(variables, values, strict=True)
+    ]
 
 
 def _plain(error: Exception) -> str:

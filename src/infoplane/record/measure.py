@@ -1,8 +1,8 @@
 """Measures every layer of a model on a set of inputs, with bounded memory."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -53,9 +53,11 @@ def measure_set(
     """
     found: dict[str, dict[str, np.ndarray]] = {}
     names: list[str] = []
-    for name, activations in _activations(measured, source, memory):
+    seen = look(measured, source)
+    for name, activations in _activations(measured, source, memory, seen):
         names.append(name)
-        found[name] = _measure_layer(activations, measured, estimators, name)
+        extra = {"stochastic"} if name in seen.stochastic else set()
+        found[name] = _measure_layer(activations, measured, estimators, name, extra)
     if not names:
         raise InputError("the model gives no layers; nothing to measure")
     stacked = {
@@ -81,14 +83,59 @@ def slices(activations: Mapping[Any, Any], n_samples: int, layers: str | Sequenc
     return lambda place, _: {layer: named[layer][place] for layer in kept}
 
 
+class Look(NamedTuple):
+    """What a run on a few inputs shows of a model.
+
+    Attributes:
+        first: activations of the first sample, by layer.
+        stochastic: layers that give the same inputs other activations when they are evaluated again.
+        exact_size: the only batch size that the model runs on; 0 for any.
+    """
+
+    first: Mapping[str, Float[np.ndarray, "1 dim"]]
+    stochastic: frozenset[str]
+    exact_size: int
+
+
+def look(measured: MeasuredSet, source: Source) -> Look:
+    """Run the model twice on two samples, or on whole batches if it is laid out for one batch size and fails on two.
+
+    Raises:
+        InputError: for a model that runs neither on two samples nor on a batch.
+    """
+    failed: Any = None
+    sizes = dict.fromkeys([min(measured.batch_size, measured.n_samples), measured.batch_size])
+    for size in sizes if measured.exact_batch else [0, *sizes]:
+        place, batch = next(measured.exact_batches(size) if size else measured.batches(2))
+        try:
+            given, again = source(place, batch), source(place, batch)
+        except SIZE_ERRORS as error:
+            failed = error, batch
+        else:
+            one, two = (
+                {name: _batch_rows(part, name, place, size) for name, part in g.items()} for g in (given, again)
+            )
+            drawn = frozenset(name for name in one if name in two and _differ(one[name], two[name]))
+            return Look({name: rows[:1] for name, rows in one.items()}, drawn, size)
+    raise _explained(*failed)
+
+
+def _differ(one: Float[np.ndarray, "sample dim"], two: Float[np.ndarray, "sample dim"]) -> bool:
+    """Say whether activations differ by more than accelerators do, whose sums change in the last digits."""
+    if one.shape != two.shape:
+        return True
+    largest = np.abs(one).max(where=np.isfinite(one), initial=0)
+    return not np.allclose(one, two, rtol=0, atol=1e-4 * float(largest), equal_nan=True)
+
+
 def _activations(
-    measured: MeasuredSet, source: Source, memory: int
+    measured: MeasuredSet, source: Source, memory: int, seen: Look
 ) -> Iterator[tuple[str, Float[np.ndarray, "1 dim sample"]]]:
-    """Yield each layer's activations, as many at a time as memory allows; a look at two samples tells their sizes."""
-    looks, exact_size = _look(measured, source)
-    per_sample = sum(look.nbytes for look in looks.values())
+    """Yield each layer's activations, as many at a time as memory allows."""
+    looks, exact_size = seen.first, seen.exact_size
+    per_sample = sum(first.nbytes for first in looks.values())
     batch_size = max(2, min(measured.batch_size, memory // max(per_sample, 1)))
-    for group in _groups({name: look.nbytes * measured.n_samples for name, look in looks.items()}, memory):
+    for group in _groups({name: first.nbytes * measured.n_samples for name, first in looks.items()}, memory):
         buffers = {name: np.empty((1, looks[name].size, measured.n_samples), looks[name].dtype) for name in group}
         for place, batch in measured.exact_batches(exact_size) if exact_size else measured.batches(batch_size):
             given = source(place, batch)
@@ -99,24 +146,6 @@ def _activations(
         while buffers:
             name = next(iter(buffers))
             yield name, buffers.pop(name)
-
-
-def _look(measured: MeasuredSet, source: Source) -> tuple[dict[str, Float[np.ndarray, "1 dim"]], int]:
-    """Return the activations of the first sample, and the one batch size that the model runs on (0: any).
-
-    The model is run on two samples. A model laid out for one batch size fails then, and is run on whole batches.
-    """
-    failed: Any = None
-    sizes = dict.fromkeys([min(measured.batch_size, measured.n_samples), measured.batch_size])
-    for size in sizes if measured.exact_batch else [0, *sizes]:
-        place, batch = next(measured.exact_batches(size) if size else measured.batches(2))
-        try:
-            given = source(place, batch)
-        except SIZE_ERRORS as error:
-            failed = error, batch
-        else:
-            return {name: _batch_rows(part, name, place, size)[:1] for name, part in given.items()}, size
-    raise _explained(*failed)
 
 
 def _explained(error: Exception, batch: Any) -> Exception:
@@ -192,8 +221,9 @@ def _measure_layer(
     measured: MeasuredSet,
     estimators: Sequence[LayerEstimator],
     name: str,
+    flags: Set[str],
 ) -> dict[str, np.ndarray]:
-    """Measure one layer by every estimator: quantities (estimator, variable), spreads alone."""
+    """Measure one layer by every estimator: quantities (estimator, variable), spreads alone; flags are added."""
     layers = Layers(activations, measured.labels)
     for estimator in estimators:
         try:
@@ -204,7 +234,7 @@ def _measure_layer(
     rows = {key: np.array([[_number(part, key) for part in _pair(v)] for v in values]) for key in QUANTITIES}
     # without labels both carry the flags of I(X;T), since they are the layer's
     rows["flags"] = np.array(
-        [[encode_flags((part or v.input).flags[0]) for part in _pair(v)] for v in values], np.int32
+        [[encode_flags((part or v.input).flags[0] | flags) for part in _pair(v)] for v in values], np.int32
     )
     return rows | _spread(layers)
 

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from infoplane._import_jax import import_jax
 from infoplane.errors import InputError, did_you_mean
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
@@ -108,6 +109,7 @@ def probe_of(model: Any, layers: Any = None, **options: Any) -> Probe:
     for root, home in _FRAMEWORKS.items():
         if root in roots:
             module, _, name = home.partition(":")
+            import_jax()  # the modules of Keras and Flax import it
             probe = getattr(importlib.import_module(module), name)
             _check_options(options, list(inspect.signature(probe).parameters)[2:], name)
             return probe(model, layers, **options)

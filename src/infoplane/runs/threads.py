@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from infoplane._import_jax import import_jax
 from infoplane.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def start_jax(n_threads: int) -> "list[Device]":
 
     Accelerators are used where JAX has them. Where JAX is already running, what is there is used.
     """
+    import_jax()
     import jax
 
     with contextlib.suppress(RuntimeError):  # JAX is already running
