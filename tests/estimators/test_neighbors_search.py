@@ -9,8 +9,9 @@ from infoplane.estimators import _neighbors_search, _neighbors_sweep
 from infoplane.estimators._neighbors_labels import list_length_of_labels
 from infoplane.estimators._neighbors_near import count_within, near_samples
 from infoplane.estimators._neighbors_permuted import find_permuted, list_length
+from infoplane.estimators._neighbors_scale import centred
 from infoplane.estimators._neighbors_search import find
-from infoplane.estimators._neighbors_space import Labels, Space, as_space, centred
+from infoplane.estimators._neighbors_space import Labels, Space, as_space
 from infoplane.estimators._neighbors_sweep import Task, count_lines, set_places, sweep
 from infoplane.estimators._neighbors_tiles import PRECISIONS, Tiles, choose_tiles
 from infoplane.estimators.pair import Variable

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from infoplane.estimators._neighbors_space import centred, power_of_two
+from infoplane.estimators._neighbors_scale import Scale, scaled
 from infoplane.estimators.pair import Variable
 
 _NUMBERS = 1 << 24
@@ -14,22 +14,29 @@ _NUMBERS = 1 << 24
 
 
 class Points(NamedTuple):
-    """Samples in units of their pooled standard deviation, with the rounding error of their differences."""
+    """Samples in units of their spread, with the rounding error of their differences and the unit of an entropy."""
 
     values: Float[np.ndarray, "sample dim"]
     resolution: float
+    log2_unit: float = 0.0
+    n_wild: int = 0
 
 
-def in_units(variable: Variable) -> Points:
-    """The samples of a variable, which is not constant, in units of their pooled standard deviation."""
-    points, spread = centred(variable.values)
-    largest = float(np.abs(np.ldexp(variable.values, -power_of_two(variable.values))).max())
-    return Points(points / spread, 2 * float(np.finfo(float).eps) * largest / spread)
+def in_units(variable: Variable, scale: Scale = "standard", *, limited: bool = True) -> Points:
+    """Return the samples of a variable, which is not constant, in units of the spread of each column.
+
+    Wild values are moved nearer unless ``limited`` is False; see `scaled`. They have no part in the rounding error.
+    """
+    unit = scaled(variable.values, scale, limited=limited)
+    largest = np.maximum(np.abs(variable.values[~unit.wild]).max(axis=0), np.finfo(float).tiny)
+    sizes = np.exp2(np.log2(largest) - unit.log2_units)
+    rounding = 2 * float(np.finfo(float).eps) * float(sizes.max())
+    return Points(unit.in_units, rounding, float(unit.log2_units.sum()), unit.n_wild)
 
 
 def joined(x: Points, y: Points) -> Points:
     """The coordinates of both variables side by side."""
-    return Points(np.hstack([x.values, y.values]), max(x.resolution, y.resolution))
+    return Points(np.hstack([x.values, y.values]), max(x.resolution, y.resolution), n_wild=x.n_wild + y.n_wild)
 
 
 def nearest(points: Float[np.ndarray, "sample dim"], k: int, p: float = 2.0) -> Int[np.ndarray, "sample k"]:

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import digamma
 
+from infoplane.estimators._neighbors_scale import wild_words
 from infoplane.estimators._neighbors_space import AnySpace, Labels, Space
 from infoplane.estimators._neighbors_sweep import Found
 from infoplane.estimators.base import SATURATION_MARGIN
@@ -20,8 +21,17 @@ CEILING_SHARE = 0.7
 """Share of the largest possible value above which ``ceiling`` is raised: on strongly dependent data the estimate
 stops growing at about three quarters of it."""
 
+COLLINEAR = 1e-10
+"""Eigenvalue of the correlations of columns below which a combination of them is constant."""
+
 _ENTRIES = 1 << 21
 """Distances looked at together."""
+
+_STRONG = 1.0
+"""Bits from which the estimate is compared with that of the nearest neighbor."""
+
+_CHANGE, _CHANGE_ERRORS = 0.25, 6.0
+"""``k-dependent`` is raised where k = 1 gives more by this many bits, or by this over √N, four standard errors."""
 
 FILLED = 4.0
 """``high-dimension`` is raised where N < k·4^d with d the intrinsic dimension: then the k neighbours lie in a ball
@@ -66,13 +76,36 @@ def judged(bits: float, spaces: tuple[AnySpace, ...], found: Found, k: int, drop
         return PairValue(bits, frozenset({"saturated"} if words else ()), words)
     notes = {
         "ties": _ties(spaces, found, k),
+        "outliers": wild_words(sum(space.n_wild for space in spaces if isinstance(space, Space))),
+        "manifold": _dependent(spaces),
         "small-class": "" if labels is None else small_classes(labels, k, dropped),
         "ceiling": _ceiling(bits, spaces[0].n, k) if labels is None else "",
         "saturated": _saturated(bits, spaces[0].n),
+        "k-dependent": _depends_on_k(bits, spaces, found, k),
         "high-dimension": _high_dimension(found, k, _n_around(spaces, labels), sum(space.dims for space in spaces)),
     }
     raised = {flag: words for flag, words in notes.items() if words}
     return PairValue(bits, frozenset(raised), "; ".join(raised.values()))
+
+
+def dependent_columns(points: Float[np.ndarray, "sample dim"]) -> str:
+    """Say how many columns are copies or linear combinations of the others, or nothing.
+
+    Eigenvalues of the correlations below 10⁻¹⁰ count: a combination holds up to 10⁻⁵ of its spread, far below the
+    distances of neighbors.
+    """
+    n, dims = points.shape
+    if dims < 2 or n <= 2 * dims:
+        return ""
+    centered = points - points.mean(axis=0)
+    centered /= np.maximum(np.sqrt((centered**2).mean(axis=0)), np.finfo(float).tiny)
+    lacking = int((np.linalg.eigvalsh(centered.T @ centered / n) < COLLINEAR).sum())
+    if not lacking:
+        return ""
+    return (
+        f"{lacking} of {dims} columns are copies or linear combinations of the others, so there is no density; "
+        "leave them out"
+    )
 
 
 def _ties(spaces: tuple[AnySpace, ...], found: Found, k: int) -> str:
@@ -86,6 +119,12 @@ def _ties(spaces: tuple[AnySpace, ...], found: Found, k: int) -> str:
     if share <= TIES_SHARE:
         return ""
     return f"{share:.0%} of the samples equal another one in x or y, or share their neighbour's distance with others"
+
+
+def _dependent(spaces: tuple[AnySpace, ...]) -> str:
+    """Say which variables have linearly dependent columns."""
+    words = [dependent_columns(space.unit_points) for space in spaces if isinstance(space, Space)]
+    return "; ".join(filter(None, words))
 
 
 def small_classes(labels: Labels, k: int, dropped: int) -> str:
@@ -103,6 +142,28 @@ def _ceiling(bits: float, n: int, k: int) -> str:
     if bits <= CEILING_SHARE * ceiling:
         return ""
     return f"{bits:.1f} of at most {ceiling:.1f} bits that {n} samples can show with k = {k}"
+
+
+def _depends_on_k(bits: float, spaces: tuple[AnySpace, ...], found: Found, k: int) -> str:
+    """Say so where the nearest neighbor alone gives much more, for two coordinates that depend strongly.
+
+    Counting along lines costs little beside the search; with more coordinates it would double the time.
+    """
+    first, second = spaces
+    if k == 1 or bits < _STRONG or not all(isinstance(space, Space) and space.dims == 1 for space in spaces):
+        return ""
+    nearest = found.distances[:, 0]
+    if not (nearest > 0).all():
+        return ""
+    assert isinstance(first, Space) and isinstance(second, Space)
+    counts = [mean_digamma(space.count_on_line(nearest, closed=False) + 1) for space in (first, second)]
+    alone = float(digamma(1) + digamma(first.n) - sum(counts)) / LN2
+    if alone - bits <= max(_CHANGE, _CHANGE_ERRORS / math.sqrt(first.n)):
+        return ""
+    return (
+        f"{alone:.2f} bits with k = 1 and {bits:.2f} with k = {k}: neighbors are farther apart than the dependence is "
+        "wide, and the information is larger; use lnc or more samples"
+    )
 
 
 def _saturated(bits: float, n: int) -> str:

@@ -2,11 +2,12 @@
 
 import dataclasses
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from infoplane.estimators._neighbors_scale import Scale, scaled
 from infoplane.estimators.pair import Variable
 from infoplane.estimators.rows import row_codes
 
@@ -83,13 +84,15 @@ class Space:
 
     Attributes:
         points: the coordinates, centred.
-        scale: 1 / pooled standard deviation of the coordinates.
+        scale: 1 / standard deviation: pooled over the coordinates, or one for each.
         norm: one of `NORMS`.
+        n_wild: samples with a value that was left out of the standard deviation.
     """
 
     points: Float[np.ndarray, "sample dim"]
-    scale: float
+    scale: Any
     norm: str = "max"
+    n_wild: int = 0
 
     @property
     def n(self) -> int:
@@ -110,12 +113,11 @@ class Space:
         """Exact distances of pairs of samples, in units of the standard deviation."""
         difference = self.points[first] - self.points[second]
         if self.dims == 1:
-            length = np.abs(difference[:, 0])
-        elif self.norm == "max":
-            length = np.abs(difference).max(axis=1)
-        else:
-            length = np.sqrt(np.einsum("pd,pd->p", difference, difference))
-        return length * self.scale
+            return np.abs(difference[:, 0]) * self.scale
+        difference *= self.scale
+        if self.norm == "max":
+            return np.abs(difference, out=difference).max(axis=1)
+        return np.sqrt(np.einsum("pd,pd->p", difference, difference))
 
     def distance_to(
         self, rows: Int[np.ndarray, " row"], others: Int[np.ndarray, "row near"]
@@ -124,15 +126,15 @@ class Space:
         if self.norm != "max" and self.dims > 1:
             pairs = np.repeat(rows, others.shape[1]), others.ravel()
             return self.distance(*pairs).reshape(others.shape)
-        length, beside = np.zeros(0), np.empty(others.shape)
+        length, beside, scales = np.zeros(0), np.empty(others.shape), np.broadcast_to(self.scale, self.dims)
         for place, line in enumerate(self.lines):
             target = beside if place else (length := np.empty(others.shape))
             np.take(line, others, out=target, mode="clip")  # which spares a check of every index
             target -= line[rows, None]
             np.abs(target, out=target)
+            target *= scales[place]
             if place:
                 np.maximum(length, beside, out=length)
-        length *= self.scale
         return length
 
     @cached_property
@@ -256,26 +258,9 @@ def others_equal(spaces: tuple[AnySpace, ...]) -> Int[np.ndarray, " sample"]:
     return Labels(np.unique(first * (second.max() + 1) + second, return_inverse=True)[1].reshape(-1)).others
 
 
-def as_space(variable: Variable, norm: str = "max") -> AnySpace:
+def as_space(variable: Variable, norm: str = "max", scale: Scale = "standard") -> AnySpace:
     """Place a variable, which is not constant, in its space; coordinates that are constant are left out."""
     if variable.discrete:
         return Labels(variable.values[:, 0].astype(np.int64))
-    points, spread = centred(variable.varying)
-    return Space(points, 1 / spread, norm)
-
-
-def centred(values: Float[np.ndarray, "sample dim"]) -> tuple[Float[np.ndarray, "sample dim"], float]:
-    """Move each coordinate to a middle sample, times a power of two; also return the pooled standard deviation.
-
-    A power of two and the position of a sample keep differences exact where they were, and nothing overflows.
-    """
-    points = np.ldexp(values, -power_of_two(values))
-    middle = len(points) // 2
-    points -= np.partition(points, middle, axis=0)[middle]
-    spread = float(np.sqrt(((points - points.mean(axis=0)) ** 2).mean()))
-    return points, spread
-
-
-def power_of_two(values: Float[np.ndarray, "sample dim"]) -> int:
-    """The exponent e for which all |values| are below 2^e."""
-    return int(np.frexp(np.abs(values).max())[1]) + 1
+    unit = scaled(variable.varying, scale)
+    return Space(unit.points, 1 / unit.spread, norm, unit.n_wild)

@@ -9,8 +9,9 @@ from scipy.special import digamma
 
 from infoplane._arrays import Codes
 from infoplane.estimators._neighbors_judge import FILLED, LN2, TIES_SHARE, intrinsic_dimension
+from infoplane.estimators._neighbors_scale import power_of_two
 from infoplane.estimators._neighbors_search import complete, find
-from infoplane.estimators._neighbors_space import Labels, Space, as_space, power_of_two
+from infoplane.estimators._neighbors_space import Labels, Space, as_space
 from infoplane.estimators._neighbors_sweep import Found, Task, empty
 from infoplane.estimators._random_clouds import Clouds, Local, Quantities, Quantity, saturated
 from infoplane.estimators.neighbors import Ross
@@ -34,13 +35,13 @@ def measure(clouds: Clouds, estimator: Ross) -> Quantities:
 
 
 def _space(rows: Float[np.ndarray, "row unit"], norm: str) -> Space:
-    """Place the rows so that those which differ are apart.
+    """Place the rows so that those which differ are apart; all units keep the scale that the network gives them.
 
     Outputs of a softmax reach from 10⁻⁴⁵ to 1. To move them to a middle row, as is done elsewhere for the sake of
     products, would make equal what differs by less than 10⁻¹⁶; the largest coordinate difference needs no such move.
     """
     variable = Variable(rows.astype(np.float64), False)
-    space = as_space(variable, norm)
+    space = as_space(variable, norm, None)
     assert isinstance(space, Space)
     if norm != "max":
         return space

@@ -21,7 +21,7 @@ SATURATION_MARGIN = 0.1
 
 FLAGS = ("saturated", "constant", "ties", "clipped", "non-finite", "small-class", "ceiling",
          "high-dimension", "manifold", "dead", "diverged", "above-entropy", "not-gaussian", "k-dependent",
-         "stochastic")  # fmt: skip
+         "stochastic", "outliers")  # fmt: skip
 """Every flag there is; the order is the order of bits in a stored result and never changes."""
 
 

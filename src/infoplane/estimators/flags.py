@@ -70,6 +70,11 @@ EXPLANATIONS: dict[str, str] = {
         "input, taken as if it were deterministic, and may be several bits too high. Measure several draws of each "
         "input with ip.as_if_random, or a Gaussian code with ip.gaussian_encoder."
     ),
+    "outliers": (
+        "A few samples have values far from all others, as markers of missing values such as -999 have. They are "
+        "left out of the standard deviation by which their column is divided, so they change little; without that the "
+        "other samples would seem equal. Drop these rows if the values are not measurements."
+    ),
 }
 """One explanation for each flag of `infoplane.estimators.base.FLAGS`."""
 

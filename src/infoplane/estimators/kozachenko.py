@@ -5,17 +5,18 @@ import math
 import time
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import digamma, gammaln
 
 from infoplane.errors import InputError
-from infoplane.estimators._neighbors_judge import FILLED, LN2, TIES_SHARE, intrinsic_dimension
+from infoplane.estimators._neighbors_judge import FILLED, LN2, TIES_SHARE, dependent_columns, intrinsic_dimension
+from infoplane.estimators._neighbors_scale import Scale, Scaled, off_the_grid, scaled, wild_words
 from infoplane.estimators._neighbors_search import find
 from infoplane.estimators._neighbors_shuffled import find_shuffled
-from infoplane.estimators._neighbors_space import Labels, Space, centred, power_of_two
+from infoplane.estimators._neighbors_space import Labels, Space
 from infoplane.estimators._neighbors_sweep import Task
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.neighbors import Norm, check_enough, check_neighbors, without_single_symbols
@@ -41,6 +42,13 @@ class _Entropy:
     n: int
 
 
+class _Notes(NamedTuple):
+    """What the samples themselves give reason to remark: their units, and whether they were on a grid."""
+
+    units: list[Scaled]
+    grid: str = ""
+
+
 @dataclasses.dataclass(frozen=True)
 class Kl(LabelEstimator):
     """Differential entropy from nearest neighbours, and information as entropies added and subtracted.
@@ -58,12 +66,16 @@ class Kl(LabelEstimator):
         weighted: mix the estimates of several numbers of neighbours up to k so that the leading terms of the bias
             cancel (⌊d/4⌋ of them, for d of 4 and more); k has to be at least d and should grow with N.
         norm: distance, "max" over coordinates or "euclidean".
+        scale: "standard" divides each column by its standard deviation for the search, None by the pooled one of the
+            variable. Entropies are in the units of the data either way.
 
     Flags:
-        ``ties``: more than 1 % of the samples have copies. Where k copies of a sample exist the density is
-        infinite: the entropy is −∞ and the information NaN. ``high-dimension``: N < k·4^d for the intrinsic
-        dimension d. ``small-class``: classes with at most k samples use fewer neighbours. ``constant``: 0 bits.
-        A constant coordinate changes no information; the entropy it makes −∞ (``manifold``).
+        ``ties``: more than 1 % of the samples have copies. Values on a grid are first spread evenly over its cells,
+        which changes no information and gives the entropy of the density that the grid samples. Elsewhere, where k
+        copies of a sample exist, the density is infinite: the entropy is −∞ and the information NaN.
+        ``high-dimension``: N < k·4^d for the intrinsic dimension d. ``small-class``: classes with at most k samples
+        use fewer neighbors. ``outliers``: as `Ksg1`. ``manifold``: columns that are copies or linear combinations of
+        others, or for an entropy constant: it is −∞, and the number depends on N. ``constant``: 0 bits.
 
     When it misleads:
         The bias of an entropy grows like (k/N)^(2/d) and is visible from d = 4 on; that from the tails of a density
@@ -85,11 +97,12 @@ class Kl(LabelEstimator):
     k: int = 3
     weighted: bool = False
     norm: Norm = "max"
+    scale: Scale = "standard"
     name: ClassVar[str] = "kl"
     kinds: ClassVar[tuple[str, ...]] = ("continuous", "mixed")
 
     def __post_init__(self) -> None:
-        check_neighbors(self.name, self.k, self.norm)
+        check_neighbors(self.name, self.k, self.norm, self.scale)
         if not isinstance(self.weighted, bool):
             raise InputError(f"kl weighted is {self.weighted!r}; expected True or False")
 
@@ -110,10 +123,10 @@ class Kl(LabelEstimator):
             reason = f"{n_constant} of {variable.dims} coordinates are constant"
             value = PairValue(-math.inf, frozenset({flag}), reason)
         else:
-            points, spread = centred(variable.values)
-            found = self._entropy(points / spread)
-            unit = math.log2(spread) + power_of_two(variable.values)
-            value = self._judged(found.nats / LN2 + variable.dims * unit, [found])
+            moved, words = off_the_grid(variable)
+            unit = scaled(moved.values, self.scale, limited=False)
+            found = self._entropy(unit.in_units)
+            value = self._judged(found.nats / LN2 + unit.log2_units.sum(), [found], _Notes([unit], words))
         return Estimate(
             bits=value.bits, flags=value.flags, reason=value.reason, n=variable.n, dims=(variable.dims,),
             estimator=self.name, params=self.params, seconds=time.perf_counter() - start,
@@ -129,32 +142,42 @@ class Kl(LabelEstimator):
         told = nothing_to_tell(x, y)
         if told is not None:
             return told
+        x, y, words = off_the_grid(x, y)
+        units = [scaled(one.varying, self.scale) for one in (x, y) if not one.discrete]
+        notes = _Notes(units, words)
         if x.discrete or y.discrete:
-            points, codes = (y, x.values[:, 0]) if x.discrete else (x, y.values[:, 0])
-            return self._of_label(_unit(points), codes, dropped)
-        both = _unit(x), _unit(y)
+            codes = (x if x.discrete else y).values[:, 0]
+            return self._of_label(units[0].in_units, codes, dropped, notes)
+        both = [unit.in_units for unit in units]
         found = [self._entropy(points) for points in (*both, np.hstack(both))]
-        return self._judged((found[0].nats + found[1].nats - found[2].nats) / LN2, found)
+        return self._judged((found[0].nats + found[1].nats - found[2].nats) / LN2, found, notes)
 
     def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
         """Return I(X;Y) in bits with the rows of y in each of several orders; h(X) and h(Y) are measured once."""
         check_enough(self.name, self.k, x.n)
+        x, y, _ = off_the_grid(x, y)
         if nothing_to_tell(x, y) is not None or without_single_symbols(x, y)[2]:
             return super().between_shuffled(x, y, orders)
         if x.discrete or y.discrete:
             moves = [np.argsort(order) for order in orders] if x.discrete else orders
             points, codes = (y, x.values[:, 0]) if x.discrete else (x, y.values[:, 0])
-            return self._of_moved_label(_unit(points), codes.astype(np.int64), moves)
+            return self._of_moved_label(self._unit(points), codes.astype(np.int64), moves)
         if self.norm != "max":
             return super().between_shuffled(x, y, orders)
-        both = _unit(x), _unit(y)
+        both = self._unit(x), self._unit(y)
         alone = [self._entropy(points) for points in both]
         spaces, dims = (Space(both[0], 1.0), Space(both[1], 1.0)), both[0].shape[1] + both[1].shape[1]
         bits = []
         for found in find_shuffled(spaces, orders, Task(self.k, counts=False)):
             joint = self._of_distances(found.distances, dims)
-            bits.append(self._judged((alone[0].nats + alone[1].nats - joint.nats) / LN2, [*alone, joint]).bits)
+            bits.append(
+                self._judged((alone[0].nats + alone[1].nats - joint.nats) / LN2, [*alone, joint], _Notes([])).bits
+            )
         return bits
+
+    def _unit(self, variable: Variable) -> Float[np.ndarray, "sample dim"]:
+        """The coordinates in units of their spread, without those that are constant."""
+        return scaled(variable.varying, self.scale).in_units
 
     def _of_moved_label(
         self, points: Float[np.ndarray, "sample dim"], codes: Int[np.ndarray, " sample"], orders: Sequence[Order]
@@ -168,24 +191,24 @@ class Kl(LabelEstimator):
                 self._of_distances(found.distances[codes[order] == code, : count - 1], dims)
                 for code, count in zip(*counts, strict=True)
             ]
-            bits.append(self._of_classes(whole, classes).bits)
+            bits.append(self._of_classes(whole, classes, _Notes([])).bits)
         return bits
 
     def _of_label(
-        self, points: Float[np.ndarray, "sample dim"], codes: Int[np.ndarray, " sample"], dropped: int
+        self, points: Float[np.ndarray, "sample dim"], codes: Int[np.ndarray, " sample"], dropped: int, notes: _Notes
     ) -> PairValue:
         """h(X) − Σ_y p(y) h(X|Y=y)."""
         whole = self._entropy(points)
         classes = [self._entropy(points[codes == code]) for code in np.unique(codes)]
-        return self._of_classes(whole, classes, dropped)
+        return self._of_classes(whole, classes, notes, dropped)
 
-    def _of_classes(self, whole: _Entropy, classes: list[_Entropy], dropped: int = 0) -> PairValue:
+    def _of_classes(self, whole: _Entropy, classes: list[_Entropy], notes: _Notes, dropped: int = 0) -> PairValue:
         """Put the entropies of the whole and of the classes together."""
         within = math.fsum(one.n * one.nats for one in classes) / whole.n
         small = sum(one.n <= self.k for one in classes)
         words = f"{small} classes have at most k = {self.k} samples and use fewer neighbours" if small else ""
         words += f"{'; ' if small else ''}{dropped} samples left out: the only ones of their class" if dropped else ""
-        return self._judged((whole.nats - within) / LN2, [whole, *classes], words)
+        return self._judged((whole.nats - within) / LN2, [whole, *classes], notes, words)
 
     def _entropy(self, points: Float[np.ndarray, "sample dim"]) -> _Entropy:
         """Entropy of points in nats; fewer neighbours where there are not k others."""
@@ -208,14 +231,17 @@ class Kl(LabelEstimator):
         tied = float((distances[:, 0] == 0).mean())
         return _Entropy(nats, copies, tied, intrinsic_dimension(distances), n)
 
-    def _judged(self, bits: float, found: list[_Entropy], small: str = "") -> PairValue:
+    def _judged(self, bits: float, found: list[_Entropy], about: _Notes, small: str = "") -> PairValue:
         """Return a value with its flags and reasons."""
-        notes = {"small-class": small}
+        notes = {"small-class": small, "outliers": wild_words(sum(unit.n_wild for unit in about.units))}
+        notes["manifold"] = "; ".join(filter(None, (dependent_columns(unit.in_units) for unit in about.units)))
         tied, copies = max(one.tied for one in found), max(one.copies for one in found)
         if tied > TIES_SHARE or copies:
             notes["ties"] = f"{tied:.0%} of the samples have exact copies"
         if copies:
             notes["ties"] += f", {copies} of them at least k: the density is infinite there; use mixed-ksg"
+        elif about.grid:
+            notes["ties"] = about.grid
         large = [one for one in found if one.n > self.k]
         limits = [one for one in large if one.dimension > math.log(one.n / self.k) / math.log(FILLED)]
         if limits:
@@ -225,12 +251,6 @@ class Kl(LabelEstimator):
         if len(found) > 1 and copies:
             bits = math.nan
         return PairValue(bits, frozenset(raised), "; ".join(raised.values()))
-
-
-def _unit(variable: Variable) -> Float[np.ndarray, "sample dim"]:
-    """The coordinates, those that are constant left out, in units of their pooled standard deviation."""
-    points, spread = centred(variable.varying)
-    return points / spread
 
 
 def _log_ball(dims: int, norm: str) -> float:

@@ -11,6 +11,7 @@ from infoplane.estimators._local_constants import log_boxes, volume_ratio
 from infoplane.estimators._local_neighbors import Points, around, in_units, joined, nearest
 from infoplane.estimators._local_rank import surfaces
 from infoplane.estimators._neighbors_judge import LN2, judged
+from infoplane.estimators._neighbors_scale import Scale, off_the_grid
 from infoplane.estimators._neighbors_search import find
 from infoplane.estimators._neighbors_space import as_space
 from infoplane.estimators.neighbors import Ksg2, check_enough, check_neighbors
@@ -38,14 +39,15 @@ class Lnc(PairEstimator):
         k: neighbours, more than there are coordinates in all: with fewer they always lie on a plane.
         alpha: ratio of volumes below which is corrected; None for the 0.5 % quantile under constant density with this
             k and number of coordinates, 0 for no correction (`Ksg2`).
+        scale: "standard" divides each column by its standard deviation, None by the pooled one of the variable.
 
     Range: no ceiling but the rounding of the numbers, about 50 bits for each coordinate of y that x determines.
 
     Flags:
         ``manifold``: the coordinates of x, or of y, lie near a surface of fewer dimensions among themselves, and the
         correction takes this for dependence: far too high. Or x and y together lie near a curve thinner than
-        neighbours are apart, or are flat to rounding: the information is larger than the number. ``ties``,
-        ``high-dimension`` and ``constant``: as `Ksg1`.
+        neighbours are apart, or are flat to rounding: the information is larger than the number. ``ties``: values
+        on a grid are first spread evenly over its cells. ``high-dimension``, ``outliers``, ``constant``: as `Ksg1`.
 
     When it misleads:
         Where neighbourhoods are curved rather than thin the correction stops at the curve's sagitta, and the value is
@@ -69,11 +71,12 @@ class Lnc(PairEstimator):
 
     k: int = 5
     alpha: float | None = None
+    scale: Scale = "standard"
     name: ClassVar[str] = "lnc"
     kinds: ClassVar[tuple[str, ...]] = ("continuous",)
 
     def __post_init__(self) -> None:
-        check_neighbors(self.name, self.k, "max")
+        check_neighbors(self.name, self.k, "max", self.scale)
         number = isinstance(self.alpha, int | float | np.number) and not isinstance(self.alpha, bool)
         if self.alpha is not None and not (number and 0 <= self.alpha <= 1):
             raise InputError(f"lnc alpha is {self.alpha!r}; expected None or a ratio of volumes from 0 to 1")
@@ -89,9 +92,10 @@ class Lnc(PairEstimator):
                 f"at least {x.dims + y.dims + 1}: increase k, or use ksg2"
             )
         check_enough(self.name, self.k, x.n)
-        spaces, base = (as_space(x), as_space(y)), Ksg2(k=self.k)
+        x, y, grids = off_the_grid(x, y)
+        spaces, base = (as_space(x, scale=self.scale), as_space(y, scale=self.scale)), Ksg2(k=self.k)
         found = find([spaces], base.task)[0]
-        of_x, of_y = in_units(x), in_units(y)
+        of_x, of_y = in_units(x, self.scale), in_units(y, self.scale)
         added, flat = self._correction(joined(of_x, of_y))
         bits = (base.nats(spaces, found) + added) / LN2
         words = surfaces(of_x.values, of_y.values)
@@ -99,8 +103,8 @@ class Lnc(PairEstimator):
             words.append(f"the neighbours of {flat:.0%} of the samples are flat to rounding")
         # What limits the base does not limit the sum: its flags are those of a value of 0.
         value = judged(0.0, spaces, found, self.k)
-        flags = value.flags | ({"manifold"} if words else set())
-        return PairValue(bits, flags, "; ".join(text for text in (*words, value.reason) if text))
+        flags = value.flags | ({"manifold"} if words else set()) | ({"ties"} if grids else set())
+        return PairValue(bits, flags, "; ".join(text for text in (*words, grids, value.reason) if text))
 
     def _correction(self, points: Points) -> tuple[float, float]:
         """Mean of ln(V/V̄) over all samples, 0 where not corrected, in nats; and the share that is flat to rounding."""

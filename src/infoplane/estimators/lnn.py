@@ -13,8 +13,9 @@ from infoplane.estimators._local_gaussian import fit
 from infoplane.estimators._local_neighbors import Points, around, in_units, joined, nearest
 from infoplane.estimators._local_rank import lacks_dimensions, surfaces
 from infoplane.estimators._neighbors_judge import LN2, TIES_SHARE
-from infoplane.estimators._neighbors_space import centred, power_of_two
+from infoplane.estimators._neighbors_scale import Scale, wild_words
 from infoplane.estimators.base import Estimate
+from infoplane.estimators.neighbors import check_scale
 from infoplane.estimators.pair import PairEstimator, PairValue, Variable, as_variable, nothing_to_tell, to_coordinates
 
 MOST_DIMS = 3
@@ -68,6 +69,7 @@ class Lnn(PairEstimator):
         m: neighbours that take part: at least k and d + 2, below N.
         force: measure more than 3 coordinates in all. There the constant is larger than what it corrects: with
             10 000 samples information is too low by 0.14 to 0.26 nats at 2 × 2 coordinates and by 0.6 at 3 × 3.
+        scale: "standard" divides each column by its standard deviation, None by the pooled one of the variable.
 
     Range: real numbers; entropies may be negative, and information scatters around 0 for independent data.
 
@@ -100,6 +102,7 @@ class Lnn(PairEstimator):
     k: int = 5
     m: int = 30
     force: bool = False
+    scale: Scale = "standard"
     name: ClassVar[str] = "lnn"
     kinds: ClassVar[tuple[str, ...]] = ("continuous",)
 
@@ -110,6 +113,7 @@ class Lnn(PairEstimator):
                 raise InputError(f"lnn {name} is {value!r}; expected a whole number of neighbours, {expected}")
         if not isinstance(self.force, bool | np.bool_):
             raise InputError(f"lnn force is {self.force!r}; expected True or False")
+        check_scale(self.name, self.scale)
 
     def entropy(self, x: Any) -> Estimate:
         """Return the differential entropy of the rows of x (sample, dim) in bits; it may be negative.
@@ -136,11 +140,13 @@ class Lnn(PairEstimator):
         self._check(x.n, (x.dims, y.dims))
         check_uneven("x", x)
         check_uneven("y", y)
-        of_x, of_y = in_units(x), in_units(y)
+        of_x, of_y = in_units(x, self.scale), in_units(y, self.scale)
         found = [self._entropy(points) for points in (of_x, of_y, joined(of_x, of_y))]
         copies = any(one.copies for one in found)
         nats = math.nan if copies else found[0].nats + found[1].nats - found[2].nats
-        return self._judged(nats / LN2, found, surfaces(of_x.values, of_y.values), x.dims + y.dims)
+        return self._judged(
+            nats / LN2, found, surfaces(of_x.values, of_y.values), x.dims + y.dims, of_x.n_wild + of_y.n_wild
+        )
 
     def _of_one(self, x: Variable) -> PairValue:
         """The entropy of one variable, in bits."""
@@ -148,10 +154,10 @@ class Lnn(PairEstimator):
             return PairValue(-math.inf, frozenset({"constant"}), f"all {x.n} rows of x are equal")
         self._check(x.n, (x.dims,))
         check_uneven("x", x)
-        unit = in_units(x)
+        unit = in_units(x, self.scale, limited=False)
         found = self._entropy(unit)
-        scale = math.log2(centred(x.values)[1]) + power_of_two(x.values)
-        return self._judged(found.nats / LN2 + x.dims * scale, [found], [lacks_dimensions("x", unit.values)], x.dims)
+        surface = [lacks_dimensions("x", unit.values)]
+        return self._judged(found.nats / LN2 + unit.log2_unit, [found], surface, x.dims, unit.n_wild)
 
     def _check(self, n: int, dims: tuple[int, ...]) -> None:
         """Refuse too many coordinates and too few neighbours or samples for them.
@@ -188,7 +194,7 @@ class Lnn(PairEstimator):
         nats = -math.inf if copies else math.fsum(sums) / n + math.log(n - 1) - bias
         return _Entropy(nats, copies, tied / n, singular / n)
 
-    def _judged(self, bits: float, found: list[_Entropy], surface: list[str], total: int) -> PairValue:
+    def _judged(self, bits: float, found: list[_Entropy], surface: list[str], total: int, n_wild: int = 0) -> PairValue:
         """Return a value with its flags and reasons."""
         tied, copies = max(one.tied for one in found), max(one.copies for one in found)
         ties = f"{tied:.0%} of the samples have exact copies" if tied > TIES_SHARE or copies else ""
@@ -202,6 +208,7 @@ class Lnn(PairEstimator):
             "ties": ties,
             "manifold": "; ".join(words for words in surface if words),
             "high-dimension": many if total > MOST_DIMS else "",
+            "outliers": wild_words(n_wild),
         }
         raised = {flag: words for flag, words in notes.items() if words}
         return PairValue(float(bits), frozenset(raised), "; ".join(raised.values()))

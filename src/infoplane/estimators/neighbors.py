@@ -11,6 +11,7 @@ from scipy.special import digamma
 
 from infoplane.errors import InputError
 from infoplane.estimators._neighbors_judge import LN2, judged, mean_digamma
+from infoplane.estimators._neighbors_scale import Scale
 from infoplane.estimators._neighbors_search import Spaces, find
 from infoplane.estimators._neighbors_shuffled import find_shuffled, moved
 from infoplane.estimators._neighbors_space import NORMS, Labels, as_space
@@ -21,8 +22,8 @@ from infoplane.estimators.pair import LabelEstimator, Order, PairEstimator, Pair
 Norm = Literal["max", "euclidean"]
 
 
-def check_neighbors(name: str, k: int, norm: str) -> None:
-    """Refuse a number of neighbours below 1 and unknown norms.
+def check_neighbors(name: str, k: int, norm: str, scale: str | None = "standard") -> None:
+    """Refuse a number of neighbors below 1, unknown norms and unknown scales.
 
     Raises:
         InputError: names the parameter and what is expected.
@@ -31,6 +32,17 @@ def check_neighbors(name: str, k: int, norm: str) -> None:
         raise InputError(f"{name} k is {k!r}; expected a whole number of neighbours, at least 1, such as 3")
     if norm not in NORMS:
         raise InputError(f"{name} norm is {norm!r}; expected one of {', '.join(NORMS)}")
+    check_scale(name, scale)
+
+
+def check_scale(name: str, scale: str | None) -> None:
+    """Refuse unknown scales of columns.
+
+    Raises:
+        InputError: names the parameter and what is expected.
+    """
+    if scale not in ("standard", None):
+        raise InputError(f"{name} scale is {scale!r}; expected 'standard' or None")
 
 
 def check_enough(name: str, k: int, n: int) -> None:
@@ -48,6 +60,7 @@ class _Neighbors(PairEstimator):
 
     k: int
     norm: Norm
+    scale: Scale
 
     @property
     @abc.abstractmethod
@@ -79,7 +92,7 @@ class _Neighbors(PairEstimator):
         told = nothing_to_tell(x, y)
         if told is not None:
             return told
-        spaces = as_space(x, self.norm), as_space(y, self.norm)
+        spaces = as_space(x, self.norm, self.scale), as_space(y, self.norm, self.scale)
         found = find([spaces], self.task)[0]
         return judged(self.nats(spaces, found) / LN2, spaces, found, self.k, dropped)
 
@@ -88,7 +101,7 @@ class _Neighbors(PairEstimator):
         check_enough(self.name, self.k, x.n)
         if nothing_to_tell(x, y) is not None or without_single_symbols(x, y)[2]:
             return super().between_shuffled(x, y, orders)
-        spaces = as_space(x, self.norm), as_space(y, self.norm)
+        spaces = as_space(x, self.norm, self.scale), as_space(y, self.norm, self.scale)
         searched = zip(orders, find_shuffled(spaces, orders, self.task), strict=True)
         return [self.nats(moved(spaces, order), found) / LN2 for order, found in searched]
 
@@ -113,13 +126,15 @@ class Ksg1(_Neighbors):
 
         I = ψ(k) + ψ(N) − ⟨ψ(n_x + 1) + ψ(n_y + 1)⟩.
 
-    Each variable is scaled by its pooled standard deviation first, so that units do not matter. The value is raw:
-    for independent data it scatters around 0.
+    Each column is divided by its standard deviation first, so that units do not matter. The value is raw: for
+    independent data it scatters around 0.
 
     Args:
         k: neighbours. Small k has small bias and large scatter; strongly dependent data want 3, a test for
             independence a few hundredths of N.
         norm: distance within each variable, "max" over coordinates or "euclidean".
+        scale: "standard" divides each column by its standard deviation, so that units do not matter; None divides all
+            columns of a variable by the pooled one, so that a column with a small spread counts little.
 
     Range:
         At most ψ(N) − ψ(k), about log2(N/k) bits, however large the truth.
@@ -130,6 +145,8 @@ class Ksg1(_Neighbors):
         ``ties``: more than 1 % of the samples have exact copies or shared distances. For these samples the mean over
         all orders of the equal distances is taken, and equal samples are counted as atoms; no noise is added.
         ``constant``: 0 bits; single constant coordinates change nothing.
+        ``outliers``: at most 5 % of the samples have a value 10 times farther from the median than all others, which
+        would triple the standard deviation of the column. The standard deviation is then that of the other samples.
 
     When it misleads:
         Heavy tails and strong dependence in more than about 6 coordinates are underestimated.
@@ -148,11 +165,12 @@ class Ksg1(_Neighbors):
 
     k: int = 3
     norm: Norm = "max"
+    scale: Scale = "standard"
     name: ClassVar[str] = "ksg1"
     kinds: ClassVar[tuple[str, ...]] = ("continuous",)
 
     def __post_init__(self) -> None:
-        check_neighbors(self.name, self.k, self.norm)
+        check_neighbors(self.name, self.k, self.norm, self.scale)
 
     @property
     def task(self) -> Task:
@@ -179,6 +197,8 @@ class Ksg2(_Neighbors):
     Args:
         k: neighbours, as in `Ksg1`.
         norm: distance within each variable, "max" over coordinates or "euclidean".
+        scale: "standard" divides each column by its standard deviation, so that units do not matter; None divides all
+            columns of a variable by the pooled one, so that a column with a small spread counts little.
 
     Flags:
         As `Ksg1`. With values that repeat (``ties``) a rectangle may have no width, and the value is that of `Ksg1`.
@@ -189,11 +209,12 @@ class Ksg2(_Neighbors):
 
     k: int = 3
     norm: Norm = "max"
+    scale: Scale = "standard"
     name: ClassVar[str] = "ksg2"
     kinds: ClassVar[tuple[str, ...]] = ("continuous",)
 
     def __post_init__(self) -> None:
-        check_neighbors(self.name, self.k, self.norm)
+        check_neighbors(self.name, self.k, self.norm, self.scale)
 
     @property
     def task(self) -> Task:
@@ -227,10 +248,12 @@ class MixedKsg(_Neighbors, LabelEstimator):
         k: neighbours. A symbol with k samples or fewer uses all others of its own; the only sample of a symbol
             has no neighbour and is left out.
         norm: distance within each variable, "max" over coordinates or "euclidean".
+        scale: "standard" divides each column by its standard deviation, so that units do not matter; None divides all
+            columns of a variable by the pooled one, so that a column with a small spread counts little.
 
     Flags:
         ``ties``: here no fault, for atoms are counted as such. ``small-class``: symbols with at most k samples.
-        ``ceiling``, ``high-dimension``, ``constant``: as `Ksg1`. ``saturated``: within 0.1 bit of log2 N.
+        ``ceiling``, ``high-dimension``, ``constant``, ``outliers``: as `Ksg1`. ``saturated``: within 0.1 bit of log2 N.
 
     When it misleads:
         As `Ksg1` in many dimensions. Atoms with few samples each are noisy: two discrete variables are better
@@ -242,11 +265,12 @@ class MixedKsg(_Neighbors, LabelEstimator):
 
     k: int = 3
     norm: Norm = "max"
+    scale: Scale = "standard"
     name: ClassVar[str] = "mixed-ksg"
     kinds: ClassVar[tuple[str, ...]] = ("continuous", "discrete", "mixed")
 
     def __post_init__(self) -> None:
-        check_neighbors(self.name, self.k, self.norm)
+        check_neighbors(self.name, self.k, self.norm, self.scale)
 
     @property
     def task(self) -> Task:
@@ -276,6 +300,7 @@ class Ross(_Neighbors, LabelEstimator):
     Args:
         k: neighbours within the own symbol; the only sample of a symbol is left out.
         norm: distance between the continuous samples, "max" over coordinates or "euclidean".
+        scale: as `Ksg1`.
 
     Flags:
         ``small-class``: symbols with at most k samples. ``ties``: more than 1 % of the samples have copies or
@@ -292,11 +317,12 @@ class Ross(_Neighbors, LabelEstimator):
 
     k: int = 3
     norm: Norm = "max"
+    scale: Scale = "standard"
     name: ClassVar[str] = "ross"
     kinds: ClassVar[tuple[str, ...]] = ("mixed",)
 
     def __post_init__(self) -> None:
-        check_neighbors(self.name, self.k, self.norm)
+        check_neighbors(self.name, self.k, self.norm, self.scale)
 
     @property
     def task(self) -> Task:
