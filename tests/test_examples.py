@@ -13,7 +13,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 @pytest.mark.parametrize(
     ("name", "needs"),
-    [("pytorch_digits", "torch"), ("keras_fit", "keras"), ("jax_function", "jax"), ("vae_code", "torch")],
+    [
+        ("pytorch_digits", "torch"),
+        ("keras_fit", "keras"),
+        ("jax_function", "jax"),
+        ("vae_code", "torch"),
+        ("hugging_face_checkpoints", "transformers"),
+    ],
 )
 def test_an_example_ends_in_a_picture(tmp_path, name, needs):
     if importlib.util.find_spec(needs) is None:  # importing Keras here would choose its back end for other tests
@@ -25,6 +31,12 @@ def test_an_example_ends_in_a_picture(tmp_path, name, needs):
     assert done.returncode == 0, done.stderr[-2000:]
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_ten_lines_measure_the_checkpoints_of_hugging_face():
+    text = (EXAMPLES / "hugging_face_checkpoints.py").read_text()
+    call = text[text.index("    ds = ip.measure_checkpoints(") : text.index("ip.plot_plane")]
+    assert len(call.splitlines()) <= 10
 
 
 @pytest.mark.parametrize("name", ["pytorch_digits", "keras_fit", "jax_function"])

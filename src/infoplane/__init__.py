@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from infoplane.plots import plane as plot_plane
     from infoplane.record import Recorder, load
     from infoplane.record.checkpoints import measure_checkpoints
+    from infoplane.record.ensemble import ensemble
     from infoplane.reports import report
     from infoplane.truth.bottleneck import ib_curve
 
@@ -42,6 +43,7 @@ __all__ = [
     "as_if_random",
     "claims",
     "datasets",
+    "ensemble",
     "entropy",
     "explain",
     "gaussian_encoder",
@@ -66,6 +68,7 @@ _HOME = {  # where each public name lives; "module:name" where it has another na
     "animate": "infoplane.plots",
     "as_if_random": "infoplane.estimators.as_if_random",
     "claims": "infoplane.experiments.claims",
+    "ensemble": "infoplane.record.ensemble",
     "entropy": "infoplane.estimators",
     "explain": "infoplane.estimators.flags",
     "gaussian_encoder": "infoplane.estimators.gaussian_encoder",

@@ -8,13 +8,14 @@ from infoplane.cli import progress, run, show
 from infoplane.cli.app import main
 
 # isort: split
-from infoplane.cli import benchmark, claims, data, diff, estimate, film, measure, report
+from infoplane.cli import benchmark, claims, data, diff, ensemble, estimate, film, measure, report
 
 __all__ = [
     "benchmark",
     "claims",
     "data",
     "diff",
+    "ensemble",
     "estimate",
     "film",
     "main",
