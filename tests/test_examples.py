@@ -26,7 +26,7 @@ def test_an_example_ends_in_a_picture(tmp_path, name, needs):
         pytest.skip(f"needs the extra '{needs}'")
     picture = tmp_path / "picture.png"
     done = subprocess.run(
-        [sys.executable, EXAMPLES / f"{name}.py", picture], capture_output=True, text=True, cwd=tmp_path, timeout=300
+        [sys.executable, EXAMPLES / f"{name}.py", picture], capture_output=True, text=True, cwd=tmp_path, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert picture.read_bytes().startswith(b"\x89PNG")
