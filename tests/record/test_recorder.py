@@ -368,3 +368,12 @@ def test_an_option_that_a_probe_does_not_take_is_refused_with_the_nearest(inputs
 
     with pytest.raises(ip.InputError, match="TorchProbe takes no option 'chanels'; did you mean 'channels'"):
         _check_options({"chanels": "mean"}, ["channels", "positions"], "TorchProbe")
+
+
+@pytest.mark.parametrize(
+    ("layers", "names"), [("!output", ["hidden"]), (["all", "!h*"], ["output"]), (["hidden", "!output"], ["hidden"])]
+)
+def test_layers_of_a_function_are_excluded_by_a_mark(inputs, network, layers, names):
+    recorder = Recorder(inputs, layers=layers)
+    recorder.step(0, network())
+    assert list(recorder.results().layer.values) == names

@@ -17,7 +17,7 @@ import jax
 from jax.extend import core as extended
 
 from infoplane.errors import InputError, did_you_mean
-from infoplane.record.probes import select_names
+from infoplane.record.probes import select_names, with_exclusions
 
 ROOT = "output"
 """Name of what the model as a whole gives."""
@@ -169,7 +169,7 @@ def check_layers(names: Sequence[str], layers: Any, kind: type) -> tuple[Any, ..
     wanted = tuple(layers) if isinstance(layers, Sequence | set) and not isinstance(layers, str) else (layers,)
     for item in wanted:
         if isinstance(item, str):
-            select_names(names, re.sub(r"#\d+$", "", item))
+            select_names(names, re.sub(r"#\d+$", "", item.removeprefix("!")))
         elif item is not None and not (isinstance(item, type) and issubclass(item, kind)):
             raise InputError(
                 f"layers: {item!r} is a {type(item).__name__}; expected a layer's name, a pattern such as "
@@ -184,7 +184,11 @@ def choose(seen: Sequence[Call], wanted: Sequence[Any]) -> frozenset[str]:
     Raises:
         InputError: for one that fits none; lists the names.
     """
-    return frozenset(name for item in wanted for name in _fitting(seen, item))
+    kept, dropped = with_exclusions(wanted)
+    left = {name for item in dropped for name in _fitting(seen, item)}
+    inside = tuple(f"{name}{mark}" for name in left for mark in "./")
+    names = {name for item in kept for name in _fitting(seen, item)}
+    return frozenset(name for name in names if name not in left and not name.startswith(inside))
 
 
 def _fitting(seen: Sequence[Call], item: Any) -> list[str]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from infoplane.errors import InputError, did_you_mean
 from infoplane.record._torch_closed import ROOT
-from infoplane.record.probes import select_names
+from infoplane.record.probes import select_names, with_exclusions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +78,9 @@ def check_layers(named: Mapping[str, nn.Module], layers: Any) -> tuple[Any, ...]
     wanted = tuple(layers) if isinstance(layers, Sequence | set) and not isinstance(layers, str) else (layers,)
     for item in wanted:
         if isinstance(item, str) and item != "all":
-            if not _may_be_output(item, named):
-                select_names(list(named), item)
+            name = item.removeprefix("!")
+            if not _may_be_output(name, named):
+                select_names(list(named), name)
         elif item is not None and item != "all" and not (isinstance(item, type) and issubclass(item, nn.Module)):
             raise InputError(
                 f"layers: {item!r} is a {type(item).__name__}; expected a module's name, a pattern such as "
@@ -101,16 +102,85 @@ def choose(taps: Sequence[Tap], wanted: Sequence[Any], named: Mapping[str, nn.Mo
     Raises:
         InputError: for a layer that gives nothing that can be measured.
     """
-    kept = {tap.name for item in wanted for tap in _fitting(taps, item, named)}
+    chosen, dropped = with_exclusions(wanted)
+    kept = {tap.name for item in chosen for tap in _fitting(taps, item, named)}
     if not kept:
         raise InputError(f"the model gives no layers; its modules are {', '.join(named)}")
+    left = {tap.name for item in dropped for tap in _inside(taps, item, named)}
+    if kept <= left:
+        raise InputError(f"layers: expected some layers, got exclusions of all: {', '.join(sorted(kept))}.")
+    return [tap for tap in taps if tap.name in kept and tap.name not in left]
+
+
+def _inside(taps: Sequence[Tap], item: str, named: Mapping[str, nn.Module]) -> list[Tap]:
+    """Return the outputs of the modules that fit, and of all modules inside these."""
+    outer = [tap.name for tap in taps if item in (tap.module, tap.name)] or [t.name for t in _by_pattern(taps, item)]
+    outer = outer or ([item] if item in named else [])  # a container that is never called
+    if not outer:
+        raise InputError(f"layers: '!{item}' fits no layer (layers: {', '.join(tap.name for tap in taps)})")
+    return [tap for tap in taps if any(tap.name == name or tap.name.startswith(f"{name}.") for name in outer)]
+
+
+def _by_pattern(taps: Sequence[Tap], pattern: str) -> list[Tap]:
+    """Return the outputs that fit a pattern.
+
+    "encoder.*" stands for every layer inside. Another pattern is compared level by level, so that "layer?.?" fits the
+    blocks of a stage and nothing inside them; where it fits no level, "*" may stand for several levels.
+    """
+    layers, usable = [tap for tap in taps if tap.is_layer], [tap for tap in taps if tap.usable and tap.floating]
+    outer = {tap.module.rsplit(".", level)[0] for tap in layers for level in range(tap.module.count(".") + 1)}
+    levels = [tap for tap in usable if tap.module in outer and _fits_levels(tap.name, pattern)]
+    if levels and not pattern.endswith("*"):
+        return levels
+    among = ([tap for tap in group if fnmatch.fnmatchcase(tap.name, pattern)] for group in (layers, usable))
+    return next(filter(None, among), [])
+
+
+def _fits_levels(name: str, pattern: str) -> bool:
+    parts, patterns = name.split("."), pattern.split(".")
+    return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
+
+
+DEEP = 20
+"""Layers above which a model with blocks is measured at the outputs of its blocks, if no layers are named."""
+
+
+def _deep_default(taps: Sequence[Tap], named: Mapping[str, nn.Module]) -> list[Tap]:
+    """Return the layers of a model; of a deep model the outputs of its blocks, and its layers outside of blocks.
+
+    A block is a module with layers inside that stands in a Sequential or ModuleList, as in "layer1.0" or "h.11": its
+    output is the residual stream behind it. Normalizations outside of blocks are left out.
+    """
+    layers = [tap for tap in taps if tap.is_layer]
+    if len(layers) <= DEEP:
+        return layers
+    blocks = [tap for tap in taps if tap.usable and tap.floating and not tap.is_layer and _is_block(tap.module, named)]
+    outer = {tap.module for tap in blocks}
+    outer = {name for name in outer if not any(name.startswith(f"{other}.") for other in outer)}
+    if not outer:
+        return layers
+    rest = [
+        tap
+        for tap in layers
+        if not any(tap.module.startswith(f"{name}.") for name in outer)
+        and "Norm" not in type(named[tap.module]).__name__
+    ]
+    kept = {tap.name for tap in [*rest, *(tap for tap in blocks if tap.module in outer)]}
     return [tap for tap in taps if tap.name in kept]
+
+
+def _is_block(name: str, named: Mapping[str, nn.Module]) -> bool:
+    parent = named.get(name.rpartition(".")[0])
+    is_stacked = isinstance(parent, nn.Sequential | nn.ModuleList)
+    return is_stacked and not isinstance(named[name], nn.Sequential | nn.ModuleList)
 
 
 def _fitting(taps: Sequence[Tap], item: Any, named: Mapping[str, nn.Module]) -> list[Tap]:
     layers = [tap for tap in taps if tap.is_layer]
     usable = [tap for tap in taps if tap.usable and tap.floating]
-    if item is None or item == "all":
+    if item is None:
+        return _deep_default(taps, named)
+    if item == "all":
         return layers
     if isinstance(item, type):
         fitting = [tap for tap in usable if isinstance(named[tap.module], item)]
@@ -119,12 +189,9 @@ def _fitting(taps: Sequence[Tap], item: Any, named: Mapping[str, nn.Module]) -> 
     exact = [tap for tap in taps if item in (tap.module, tap.name)]
     if item in named or exact:
         return _named_exactly(item, exact)
-    patterns = ([tap for tap in among if fnmatch.fnmatchcase(tap.name, item)] for among in (layers, usable))
     names = [tap.name for tap in usable]
     near = did_you_mean(item, names).partition("; known:")[0]  # they are listed in their own order
-    return next(filter(None, patterns), None) or _refuse(
-        f"layers: '{item}' fits no layer{near} (layers: {', '.join(names)})"
-    )
+    return _by_pattern(taps, item) or _refuse(f"layers: '{item}' fits no layer{near} (layers: {', '.join(names)})")
 
 
 def _named_exactly(item: str, taps: Sequence[Tap]) -> list[Tap]:

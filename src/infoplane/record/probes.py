@@ -66,22 +66,34 @@ def select_names(names: Sequence[str], wanted: str | Iterable[str] | None) -> li
 
     Args:
         names: names of all layers, in order.
-        wanted: None or "all" for all of them; a name, a pattern such as ``"encoder.*"``, or several of these.
+        wanted: None or "all" for all of them; a name, a pattern such as ``"encoder.*"``, or several of these; with
+            ``"!"`` before it, layers to leave out.
 
     Raises:
         InputError: when one of them fits no layer; lists the names.
     """
-    if wanted is None or wanted == "all":
+    kept, dropped = with_exclusions([None] if wanted is None else [wanted] if isinstance(wanted, str) else [*wanted])
+    left = {name for item in dropped for name in _matching(names, item)}
+    chosen = {name for item in kept for name in _matching(names, item)}
+    return [name for name in names if name in chosen and name not in left]
+
+
+def _matching(names: Sequence[str], item: Any) -> list[str]:
+    if item is None or item == "all":
         return list(names)
-    patterns = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
-    kept: set[str] = set()
-    for pattern in patterns:
-        fitting = [name for name in names if name == pattern] or fnmatch.filter(names, str(pattern))
-        if not fitting:
-            near = did_you_mean(str(pattern), names).partition("; known:")[0]  # they are listed in their own order
-            raise InputError(f"layers: '{pattern}' fits no layer{near} (layers: {', '.join(names)})")
-        kept.update(fitting)
-    return [name for name in names if name in kept]
+    fitting = [name for name in names if name == item] or fnmatch.filter(names, str(item))
+    if not fitting:
+        near = did_you_mean(str(item), names).partition("; known:")[0]  # they are listed in their own order
+        raise InputError(f"layers: '{item}' fits no layer{near} (layers: {', '.join(names)})")
+    return fitting
+
+
+def with_exclusions(wanted: Iterable[Any]) -> tuple[list[Any], list[str]]:
+    """Return the chosen layers and the excluded ones, ``"!pos"`` without its mark; these alone: of all."""
+    items = list(wanted)
+    dropped = [item[1:] for item in items if isinstance(item, str) and item.startswith("!")]
+    kept = [item for item in items if not (isinstance(item, str) and item.startswith("!"))]
+    return kept or ([None] if dropped else []), dropped
 
 
 _FRAMEWORKS = {  # root of a class's module → who sees into its instances; Keras first: its models may be torch's too

@@ -34,8 +34,10 @@ class TorchProbe:
                 recorder.step(epoch)
         ip.plot_plane(recorder.results())
 
-    **Which layers.** All of them, when nothing is said: every module in which no other layer runs (Linear, Conv2d,
-    Tanh, BatchNorm2d, MultiheadAttention…), in the order they finish. Identity, Flatten and Dropout are left out
+    **Which layers.** By default every module in which no other layer runs (Linear, Conv2d, Tanh, BatchNorm2d,
+    MultiheadAttention…), in the order they finish. In a model of more than 20 layers that stacks blocks in a
+    Sequential or ModuleList, the default is the output of each block, which is the residual stream, and the layers
+    outside of blocks that do not normalize; ``"all"`` takes every layer. Identity, Flatten and Dropout are left out
     where they only repeat the inputs or a layer; a Dropout that gets the result of a function, as in
     ``self.dropout(F.relu(self.linear(x)))``, is where that result is seen. What ``forward`` computes by functions
     alone is no module and not seen; make it a module (``nn.ReLU()``) to measure it.
@@ -52,9 +54,9 @@ class TorchProbe:
 
     Args:
         model: any module; inside ``torch.compile`` or ``DistributedDataParallel`` the original one is measured.
-        layers: None or "all"; names; patterns such as ``"encoder.*"``, which pick among all layers, and among the
-            other modules where they fit none; types such as ``nn.Linear``; or a list of these. The name of a module
-            takes all that it gives.
+        layers: None or "all"; names; patterns; types such as ``nn.Linear``; or a list of these. ``"encoder.*"`` takes
+            every layer inside; another pattern is compared level by level, ``"layer?.?"`` with the blocks of each
+            stage. ``"!pos"`` leaves out what fits, and all inside. The name of a module takes all that it gives.
         channels: what becomes of outputs (sample, channel, …): "flatten" takes all numbers as one vector, "mean"
             averages each channel over space, "each" makes every channel a layer of its own.
         positions: what becomes of sequences (sample, position, feature): "flatten", "mean" over the positions, or the
