@@ -372,3 +372,13 @@ def test_more_than_three_coordinates_are_measured_if_forced_and_flagged():
 def test_what_cannot_be_used_is_refused_by_name(call, text):
     with pytest.raises(InputError, match=text):
         call()
+
+
+def test_three_coordinates_with_few_samples_are_flagged():
+    """−½ log2(1 − 0.58²) = 0.296 bits come out as about 0.1 with 1000 samples."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1000, 2))
+    y = 0.58 * x[:, 0] + math.sqrt(1 - 0.58**2) * rng.standard_normal(1000)
+    found = Lnn()(x, y)
+    assert found.bits < 0.25 and "high-dimension" in found.flags and "1000 samples" in found.reason
+    assert "high-dimension" not in Lnn()(x[:, 0], y).flags
