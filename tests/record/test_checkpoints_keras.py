@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 import zipfile
 
 import h5py
@@ -261,3 +262,27 @@ def test_safetensors_go_into_a_flax_model_and_its_values_are_those_by_hand(monke
             [exact.input.bits, exact.label.bits], abs=1e-6
         )
     assert ds["layer"].values.tolist()[:2] == ["first", "norm"]
+
+
+def test_files_of_older_keras_are_read_with_the_epoch_before_the_metric(data, tmp_path):
+    keras.utils.set_random_seed(1)
+    layers = []
+    for name in ("weights.05-0.12.h5", "weights.06-0.10.h5"):
+        model = make()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Keras logs that the format is old
+            model.save(tmp_path / name)
+        layers.append(captured(model, data[0]))
+    ds = measure_checkpoints(tmp_path, make, *data)
+    assert ds["epoch"].values.tolist() == [5, 6]
+    for epoch, by_hand in zip((5, 6), layers, strict=True):
+        exact = ip.layer_information(by_hand["hidden"], data[1])
+        got = ds["information"].sel(epoch=epoch, layer="hidden").values.ravel()
+        assert got == pytest.approx([exact.input.bits, exact.label.bits], abs=1e-6)
+
+
+def test_a_saved_model_is_refused_by_its_name(tmp_path):
+    (tmp_path / "epoch_1").mkdir()
+    (tmp_path / "epoch_1" / "saved_model.pb").touch()
+    with pytest.raises(InputError, match=r"'epoch_1' is a TensorFlow SavedModel.* Save the weights with model\.save_w"):
+        measure_checkpoints(tmp_path, make, np.zeros((4, 4), np.float32))

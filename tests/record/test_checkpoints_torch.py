@@ -287,7 +287,9 @@ def test_settings_that_hold_code_are_refused(write, tmp_path, file):
 def test_of_several_networks_in_a_file_one_is_requested_by_its_key(trained, file, inputs, labels):
     parts = {"generator": trained[0][1], "critic": trained[0][2]}
     torch.save(parts, file)
-    with pytest.raises(InputError, match=r"a table of 'generator', 'critic'\. Pass weights='generator', or another"):
+    with pytest.raises(
+        InputError, match=r"a table of 'generator', 'critic'\. Pass weights='generator', or a different key"
+    ):
         _formats.read_arrays(file)
     ds = measure_checkpoints(file.parent, make, inputs, labels, weights="critic")
     assert float(ds["activation_max"].sel(layer="2").squeeze()) == trained[1][2]["2"].max()

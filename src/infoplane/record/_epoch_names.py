@@ -185,7 +185,7 @@ def _kind_of_word(word: str, touches: bool) -> str:
 
 
 def _has_suffix(tokens: Sequence[re.Match[str]], place: int) -> bool:
-    """Say whether letters follow a number at once, as in ``10k`` and ``7b``; not a unit as in ``10epochs``."""
+    """Return whether letters follow a number at once, as in ``10k`` and ``7b``; not a unit as in ``10epochs``."""
     if place + 1 >= len(tokens) or tokens[place + 1].start() != tokens[place].end():
         return False
     return _kind_of_word(tokens[place + 1][0].lower(), False) not in (EPOCH, STEP)

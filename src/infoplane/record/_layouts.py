@@ -96,7 +96,7 @@ def checkpoints_in(folder: Path) -> list[Checkpoint]:
     """
     with files.named(folder):
         if not folder.is_dir():
-            raise InputError(f"{folder}: is no folder; expected the one that holds the checkpoints")
+            raise InputError(f"{folder}: is no folder; expected the folder of the checkpoints")
         entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         found = [checkpoint for path in entries if (checkpoint := _checkpoint(path))]
         if not any(checkpoint.path for checkpoint in found):
@@ -117,7 +117,7 @@ def _checkpoint(path: Path) -> Checkpoint | None:
 
 
 def _is_weights(path: Path) -> bool:
-    """Say whether a file holds the weights of a whole model, or is the index of their shards."""
+    """Return whether a file holds the weights of a whole model, or is the index of their shards."""
     name = path.name
     if _COMPANION.match(name) or _SHARD.search(name):
         return False
@@ -184,7 +184,7 @@ def _holds(entries: Sequence[Path]) -> str:
 
 
 def is_index(path: Path) -> bool:
-    """Say whether a file is the index of a checkpoint in shards."""
+    """Return whether a file is the index of a checkpoint in shards."""
     return path.name.endswith(INDEX)
 
 

@@ -75,7 +75,7 @@ def _state_in(content: Any, path: Path, weights: str | None) -> Mapping[str, Any
         return table[(usual or nested)[0]]
     if _is_state(content):
         return content
-    remedy = f"Pass weights={str(nested[0])!r}, or another of them" if nested else "Save model.state_dict()"
+    remedy = f"Pass weights={str(nested[0])!r}, or a different key" if nested else "Save model.state_dict()"
     expected = f"expected a state_dict, alone or under {', '.join(map(repr, STATES))}"
     raise InputError(f"{path}: {expected}. {_held(content)}. {remedy}")
 
