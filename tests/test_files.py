@@ -30,7 +30,7 @@ def test_what_stood_there_stays_when_filling_fails(tmp_path, failure):
     path.write_bytes(b"old")
 
     def fill(partial):
-        partial.write_bytes(b"half")
+        partial.write(b"half")
         raise failure
 
     with pytest.raises((StoreError, ValueError, KeyboardInterrupt)):
@@ -59,7 +59,7 @@ def test_content_is_flushed_to_disk_before_it_gets_its_name(tmp_path, monkeypatc
 
 def test_the_checksum_is_recorded_before_the_file_gets_its_name(tmp_path):
     path, seen = tmp_path / "a.bin", []
-    digest = files.write(path, lambda p: p.write_bytes(b"abc"), lambda p, d: seen.append((p, d, path.exists())))
+    digest = files.write(path, lambda file: file.write(b"abc"), lambda p, d: seen.append((p, d, path.exists())))
     assert seen == [(path, digest, False)]
 
 
@@ -68,7 +68,7 @@ def test_no_file_appears_when_recording_fails(tmp_path):
         raise StoreError("log: full")
 
     with pytest.raises(StoreError, match="log: full"):
-        files.write(tmp_path / "a.bin", lambda partial: partial.write_bytes(b"abc"), record)
+        files.write(tmp_path / "a.bin", lambda file: file.write(b"abc"), record)
     assert names(tmp_path) == []
 
 

@@ -27,6 +27,10 @@ class CheckpointWarning(UserWarning):
     """The epochs that the names of checkpoints state are doubtful: the text names two files and the remedy."""
 
 
+class DiskFullError(StoreError):
+    """A file could not be written because the disk is full; the text names the path and the free bytes."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the known name nearest to ``name``, else the list of them."""
     names = sorted(known)

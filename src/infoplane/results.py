@@ -6,6 +6,7 @@ NaN.
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -112,7 +113,12 @@ def save(ds: "xr.Dataset", path: Path, record: files.Record | None = None) -> st
 
     Every block of numbers has a checksum of its own; one of the whole content, names and attributes included,
     goes along, so that the file can be verified wherever it is copied. ``record`` is told the SHA-256 before
-    the file gets its name; see `infoplane.files.write`.
+    the file gets its name; see `infoplane.files.write`. The file is built in memory, since HDF5 ends the process
+    where its own writes fail, as on a full disk.
+
+    Raises:
+        DiskFullError: when the disk is full.
+        StoreError: when the file cannot be written for another reason.
     """
     ds = ds.assign_attrs({_CONTENT: _content_sha256(ds)})
     encoding: dict[str, dict[str, Any]] = {}
@@ -122,7 +128,18 @@ def save(ds: "xr.Dataset", path: Path, record: files.Record | None = None) -> st
             encoding[str(name)] |= {"zlib": True, "complevel": 4, "shuffle": True}
         if not ds[name].ndim:
             encoding[str(name)] = {}
-    return files.write(path, lambda partial: ds.to_netcdf(partial, engine="h5netcdf", encoding=encoding), record)
+    return files.write_bytes(path, _as_netcdf(ds, encoding), record)
+
+
+def _as_netcdf(ds: "xr.Dataset", encoding: Mapping[str, Mapping[str, Any]]) -> bytes:
+    """Return a data set as the content of a netCDF file."""
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    content = io.BytesIO()
+    with h5netcdf.File(content, "w") as file:
+        ds.dump_to_store(H5NetCDFStore(file), encoding=encoding)
+    return content.getvalue()
 
 
 def _content_sha256(ds: "xr.Dataset") -> str:
@@ -149,6 +166,8 @@ def load(path: str | Path) -> "xr.Dataset":
 
     path = Path(path)
     with files.named(path):
+        if path.is_dir():
+            files.refuse_links(path)
         file = path / "results.nc" if path.is_dir() else path
         if not file.is_file():
             raise StoreError(f"{file}: no results there; expected a run's folder or its results.nc")

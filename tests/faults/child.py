@@ -55,7 +55,7 @@ def tear(handle, share):
 
 def kill_inside(nth, place, share):
     """Arrange for the death inside the n-th write."""
-    count, fsync, replace, armed = itertools.count(1), os.fsync, Path.replace, []
+    count, fsync, replace, armed = itertools.count(1), os.fsync, os.replace, []
 
     def flush(handle):
         if stat.S_ISREG(os.fstat(handle).st_mode) and next(count) == nth:
@@ -72,12 +72,12 @@ def kill_inside(nth, place, share):
                 die()
         fsync(handle)
 
-    def rename(path, target):
-        replace(path, target)
+    def rename(*paths, **folders):
+        replace(*paths, **folders)
         if armed:
             die()
 
-    os.fsync, Path.replace = flush, rename
+    os.fsync, os.replace = flush, rename
 
 
 def poison(group):

@@ -3,9 +3,11 @@
 import contextlib
 import errno
 import itertools
+import json
 import os
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
@@ -55,7 +57,7 @@ def test_a_disk_full_at_each_of_the_first_fifty_writes_loses_nothing(
         with full_from(nth) as failed:
             code, err = command("run", asked, "--out", folder, "--set", "name=run")
         latest = max(latest, time.monotonic() - failed[0])
-        assert code == 2
+        assert code == 1
         assert str(folder) in err.splitlines()[-1]
         assert "bytes free" in err.splitlines()[-1]
         assert list(folder.rglob("*.partial")) == []
@@ -68,7 +70,7 @@ def test_a_disk_full_at_each_of_the_first_fifty_writes_loses_nothing(
     tally(
         "ENOSPC at the n-th write, n = 1 … 50",
         50,
-        f"50 of 50 end with exit code 2, path and free bytes, at most {latest:.1f} s after the failure; {kept} pieces "
+        f"50 of 50 end with exit code 1, path and free bytes, at most {latest:.1f} s after the failure; {kept} pieces "
         "written before, all readable; 50 of 50 resumed to the same bits",
     )
 
@@ -112,7 +114,7 @@ def test_a_run_on_a_file_system_that_fills_up_goes_on_when_there_is_room_again(
             with children.start("run", children.asked, "--out", folder) as process:
                 latest = max(latest, seconds_from_full_to_end(process, disk))
                 _, err = process.communicate()
-            assert process.returncode == 2, err
+            assert process.returncode == 1, err
             assert str(folder) in err.splitlines()[-1]
             assert "No space left on device" in err.splitlines()[-1]
             assert "bytes free)" in err.splitlines()[-1]
@@ -126,7 +128,7 @@ def test_a_run_on_a_file_system_that_fills_up_goes_on_when_there_is_room_again(
     tally(
         f"a real file system of {MEGABYTES} MB with {', '.join(f'{room // 1000} kB' for room in ROOMS)} left",
         len(ROOMS),
-        f"exit code 2, path and free bytes, at most {latest:.1f} s after the disk was full; {sum(kept)} pieces written "
+        f"exit code 1, path and free bytes, at most {latest:.1f} s after the disk was full; {sum(kept)} pieces written "
         f"before, all readable; {len(ROOMS)} of {len(ROOMS)} resumed to the same bits with room again",
     )
 
@@ -149,3 +151,81 @@ def test_a_resume_on_a_full_disk_says_so_and_can_be_repeated(sound, many_tasks, 
     with full_from(1), pytest.raises(ip.StoreError, match=r"No space left on device \(\d+ bytes free\)"):
         engine.resume(folder)
     assert engine.resume(folder).identical(sound[1])
+
+
+RECORDS = """
+import json, resource, sys, warnings
+import numpy as np
+import infoplane as ip
+
+folder, limit, inputs = sys.argv[1], int(sys.argv[2]), np.random.default_rng(0).standard_normal((200, 3))
+
+def set_limit(limit):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+def recorder():
+    return ip.Recorder(inputs, inputs[:, 0] > 0, ["binning"], "every", out=folder)
+
+told, recording = [], recorder()
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for epoch in range(6):
+        set_limit(limit if 2 <= epoch < 4 else resource.RLIM_INFINITY)
+        recording.step(epoch, lambda batch, s=epoch + 1: {"h": np.tanh(s * batch), "o": batch[:, :1]})
+        recording.results()
+    set_limit(limit)
+    try:
+        recording.close()
+    except ip.StoreError as error:
+        told.append(type(error).__name__)
+set_limit(resource.RLIM_INFINITY)
+recorder().close()  # the folder is free
+told += sorted({str(warning.message).partition(";")[0].rpartition(": ")[2] for warning in caught})
+print(json.dumps(told))
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 1_000, 30_000, 50_000])
+def test_a_training_goes_on_when_the_disk_of_its_recording_is_full(tmp_path, tally, limit):
+    """A limit on the size of files acts as a full disk, and HDF5 ended the process at it by a segmentation fault."""
+    told = []
+    for name, size in (("full", limit), ("undisturbed", 10**9)):
+        command = [sys.executable, "-c", RECORDS, str(tmp_path / name), str(size)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    assert told[1] == []
+    assert told[0][0] == "DiskFullError"
+    assert any("File too large" in text for text in told[0][1:])
+    full, undisturbed = (ip.load(tmp_path / name) for name in ("full", "undisturbed"))
+    assert full.identical(undisturbed)
+    assert list(full["epoch"].values) == list(range(6))
+    tally(
+        "no room for the rows or the result of a recording, at two epochs and at its end",
+        1,
+        "training goes on with a warning, close() raises DiskFullError and frees the folder; with room again the "
+        "recording has the same bits",
+    )
+
+
+def test_the_result_of_a_run_that_finds_no_room_is_written_by_resume(
+    command, small, sound, tmp_path, monkeypatch, tally
+):
+    asked, folder, write = tmp_path / "asked.toml", tmp_path / "run", files.write
+    asked.write_text(toml(small))
+
+    def full(path, fill, *rest, **options):
+        def no_room(file):
+            fill(file)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        return write(path, no_room if path.name == "results.nc" else fill, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write", full)
+        code, err = command("run", asked, "--out", folder, "--set", "name=run")
+    assert code == 1
+    assert "results.nc: No space left on device (" in err.splitlines()[-1]
+    assert not list(folder.rglob("*.partial"))
+    assert command("resume", folder)[0] == 0
+    assert ip.load(folder).identical(sound[1])

@@ -7,9 +7,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from infoplane.errors import InfoplaneError
+from infoplane.errors import DiskFullError, InfoplaneError
 
-BAD_INPUT = 2
+BAD_INPUT, DISK_FULL = 2, 1
+"""Exit codes of a refused input, and of work that ends early since the disk is full."""
 
 app = typer.Typer(
     name="infoplane",
@@ -42,12 +43,14 @@ def _program(
 
 
 def main() -> None:
-    """Run the command line; every error that infoplane raises on purpose becomes one line and exit code 2."""
+    """Run the command line; every error that infoplane raises on purpose becomes one line and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "±" must not cost a result
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], prog_name="infoplane", standalone_mode=False))
+    except DiskFullError as error:
+        fail(str(error), code=DISK_FULL)
     except InfoplaneError as error:
         fail(str(error))
     except _UsageError as error:
@@ -57,7 +60,7 @@ def main() -> None:
 _UsageError: Any = typer.BadParameter.__base__  # of every wrong use of the command line
 
 
-def fail(text: str) -> NoReturn:
-    """Say on stderr what is wrong and end with exit code 2."""
+def fail(text: str, *, code: int = BAD_INPUT) -> NoReturn:
+    """Print on stderr what is wrong and end with an exit code."""
     typer.echo(f"infoplane: {text}", err=True)
-    sys.exit(BAD_INPUT)
+    sys.exit(code)

@@ -293,7 +293,7 @@ def _show_result(ds: "xr.Dataset", folder: Path) -> None:
     from infoplane.plots.content import describe_estimator
     from infoplane.runs.store import Store
 
-    files.make_folder(folder / "figures")
+    files.make_folder(folder / "figures", inside=folder)
     labelled = not ds["information"].sel(variable="label").isnull().all()
     names = ["plane", "information"] if labelled else ["information"]
     draw_figures(ds, names, folder / "figures", Store(folder).record_file)

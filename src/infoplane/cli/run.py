@@ -158,12 +158,20 @@ def _where(workers: int | None, cluster: str | None) -> "pools.Where":
 
 @app.command()
 def status(folder: Folder) -> None:
-    """Say what a run's folder holds: what is done, what is left."""
+    """Print what the folder of a run or a recording holds: what is done, what remains, what is damaged.
+
+    The exit code is 1 when lines of a recording are damaged; the remaining ones are counted.
+    """
     from infoplane.record.folder import is_recording, recording_lines
     from infoplane.runs.status import status_lines
 
-    for line in recording_lines(folder) if is_recording(folder) else status_lines(folder):
+    lines, damage = recording_lines(folder) if is_recording(folder) else (status_lines(folder), [])
+    for line in lines:
         typer.echo(line)
+    for line in damage:
+        typer.echo(f"damaged: {line}", err=True)
+    if damage:
+        raise typer.Exit(PARTIAL)
 
 
 def _show_result(ds: "xr.Dataset", folder: Path) -> None:

@@ -53,7 +53,7 @@ def export(
         fail(f"--to {to}: expected 'csv'")
     path = folder / "information.csv"
     table = to_table(load(folder))
-    files.write(path, lambda partial: table.to_csv(partial, index=False))
+    files.write_bytes(path, table.to_csv(index=False).encode())
     typer.echo(f"{path}: {len(table)} rows")
 
 

@@ -296,7 +296,8 @@ def draw(ds: "xr.Dataset", folder: Path, names: Sequence[str] | None = None) -> 
     from infoplane.runs.store import Store
 
     experiment = EXPERIMENTS.get(ds.attrs["title"])
-    files.make_folder(folder / "figures")
+    files.refuse_links(folder)
+    files.make_folder(folder / "figures", inside=folder)
     record = Store(folder).record_file
     if names:
         return _draw_named(ds, names, folder / "figures", record)

@@ -128,7 +128,7 @@ def draw_figures(
     suffix: str = "",
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Path]:
-    """Draw figures of a result into a folder, each as PNG and PDF, tell their checksums, return their paths.
+    """Draw figures of a result into a folder within a run's, each as PNG and PDF, and return their paths.
 
     ``options`` are further arguments of single figures, by the figure's name.
     """
@@ -137,5 +137,5 @@ def draw_figures(
     paths: list[Path] = []
     for name in names:
         figure = plots.FIGURES[name](ds, **(options or {}).get(name, {}))
-        paths += plots.save(figure, folder / f"{name}{suffix}", record)
+        paths += plots.save(figure, folder / f"{name}{suffix}", record, inside=folder.parent)
     return paths

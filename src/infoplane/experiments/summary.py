@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,7 +141,7 @@ def to_csv(ds: "xr.Dataset") -> str:
 
 def remarks(ds: "xr.Dataset") -> list[str]:
     """What is to be distrusted in a result, a sentence each."""
-    lines = []
+    lines = [f"damaged and left out: {text}" for text in json.loads(ds.attrs.get("damaged", "[]"))]
     told = {
         "dead": "dead or never learnt; they are in the means",
         "diverged": "diverged; they are in the means up to the epoch where their numbers end",

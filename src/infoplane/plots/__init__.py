@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from infoplane import files
 from infoplane.plots.animate import animate
@@ -164,13 +164,16 @@ def suited(ds: "xr.Dataset", names: Iterable[str]) -> list[str]:
     return [name for name in names if has.get(NEEDS.get(name, ""), True)]
 
 
-def save(figure: "Figure", stem: str | Path, record: files.Record | None = None) -> list[Path]:
+def save(
+    figure: "Figure", stem: str | Path, record: files.Record | None = None, *, inside: Path | None = None
+) -> list[Path]:
     """Write a figure as PNG (200 dots per inch) and PDF and return the paths.
 
     Args:
         figure: what to write.
         stem: the path without its ending; its folder must exist.
-        record: told the SHA-256 of each file; see `infoplane.files.write`.
+        record: receives the SHA-256 of each file; see `infoplane.files.write`.
+        inside: the run's folder, below which no link is followed; see `infoplane.files.write`.
 
     Raises:
         StoreError: when a file cannot be written; names it.
@@ -179,17 +182,20 @@ def save(figure: "Figure", stem: str | Path, record: files.Record | None = None)
     paths = [stem.with_name(f"{stem.name}.{ending}") for ending in FORMATS]
     for path, (ending, options) in zip(paths, FORMATS.items(), strict=True):
         files.write(
-            path, lambda partial, ending=ending, options=options: _draw(figure, partial, ending, options), record
+            path,
+            lambda file, ending=ending, options=options: _draw(figure, file, ending, options),
+            record,
+            inside=inside,
         )
     return paths
 
 
-def _draw(figure: "Figure", path: Path, ending: str, options: dict[str, Any]) -> None:
-    """Draw into a file; fonts are embedded whole (TrueType), which publishers ask for.
+def _draw(figure: "Figure", file: BinaryIO, ending: str, options: dict[str, Any]) -> None:
+    """Draw into an open file; fonts are embedded whole (TrueType), which publishers ask for.
 
     The kind of fonts can only be set globally: for the moment of writing, by one thread at a time.
     """
     import matplotlib
 
     with _SETTING, matplotlib.rc_context({"pdf.fonttype": 42}):
-        figure.savefig(path, format=ending, **options)
+        figure.savefig(file, format=ending, **options)

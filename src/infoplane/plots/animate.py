@@ -4,13 +4,13 @@ import operator
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Int
 
 from infoplane import files
-from infoplane.errors import InputError
+from infoplane.errors import InputError, StoreError
 from infoplane.plots import content, reels
 from infoplane.plots.stage import Stage
 
@@ -77,7 +77,10 @@ def animate(
     chosen = choose_frames(shown["epoch"].values, asked["frames"])
     labels = [f"{content.epoch_word(shown)} {shown['epoch'].values[place]}" for place in chosen]
     film = reels.Film(stage.frames, chosen, asked["fps"], _title(shown), labels, _told(on_frame, len(chosen)))
-    files.write(path, lambda partial: reel(film, partial))
+    try:
+        files.write(path, lambda file: reel(film, file))
+    except reels.FfmpegError as error:
+        raise StoreError(f"{path}: {error}") from None
     return path
 
 
@@ -105,7 +108,7 @@ def _nearest(clock: np.ndarray, steps: int) -> list[int]:
     return np.unique(np.abs(clock - np.linspace(0, 1, steps)[:, None]).argmin(axis=1)).tolist()
 
 
-def _reel(path: Path) -> Callable[[reels.Film, Path], object]:
+def _reel(path: Path) -> Callable[[reels.Film, BinaryIO], object]:
     """Return what writes files of a path's ending.
 
     Raises:

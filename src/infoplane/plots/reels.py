@@ -7,12 +7,13 @@ import html
 import io
 import itertools
 import json
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -29,6 +30,10 @@ COLOURS, FREQUENT, SAMPLED = 112, 64, 9
 
 HOLD = 1.5
 """Seconds for which the last frame stays."""
+
+
+class FfmpegError(StoreError):
+    """The program ffmpeg could not write a film."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,30 +63,32 @@ class Film:
             self.told(done)
 
 
-def write_gif(film: Film, path: Path) -> None:
+def write_gif(film: Film, file: BinaryIO) -> None:
     """Write a GIF that repeats itself; all frames share one palette, and a frame holds what has changed."""
     palette = Palette.of(film)
     seconds = [1 / film.fps] * (len(film.chosen) - 1) + [1 / film.fps + HOLD]
     ends = np.rint(100 * np.cumsum([0, *seconds]))  # a GIF counts hundredths: what rounding takes comes back later
     first, *rest = itertools.islice(frames := map(palette.image, film.frames()), 1)
     options: dict[str, Any] = {"duration": (10 * np.diff(ends)).astype(int).tolist(), "loop": 0, "optimize": False}
-    with path.open("wb") as file:  # which is closed also when the film is stopped
-        first.save(file, format="GIF", save_all=True, append_images=itertools.chain(rest, frames), **options)
+    first.save(file, format="GIF", save_all=True, append_images=itertools.chain(rest, frames), **options)
 
 
-def write_mp4(film: Film, path: Path) -> None:
+def write_mp4(film: Film, file: BinaryIO) -> None:
     """Write an MP4 by ffmpeg, in the colours that every player knows.
 
+    ffmpeg goes back in its file, and opens it by name: it works in a temporary folder of its own.
+
     Raises:
-        StoreError: when ffmpeg fails; holds its last line.
+        FfmpegError: when ffmpeg fails; contains its last line.
     """
     frames = film.frames()
     first = next(frames)
     rows, columns, _ = first.shape
     given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{columns}x{rows}", "-r", str(film.fps), "-i", "-"]
-    made = ["-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4", str(path.absolute())]
-    with tempfile.TemporaryFile() as said:
-        command = ["ffmpeg", "-y", "-v", "error", *given, *made]
+    made = ["-pix_fmt", "yuv420p", "-movflags", "+faststart", "-f", "mp4"]
+    with tempfile.TemporaryDirectory() as place, tempfile.TemporaryFile() as said:
+        made_file = Path(place) / "film.mp4"
+        command = ["ffmpeg", "-y", "-v", "error", *given, *made, str(made_file)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         try:
             _pour(itertools.chain([first], frames), process, film.fps)
@@ -93,7 +100,9 @@ def write_mp4(film: Film, path: Path) -> None:
         if process.returncode:
             said.seek(0)
             lines = said.read().decode(errors="replace").strip().splitlines() or [f"exit code {process.returncode}"]
-            raise StoreError(f"{path.with_suffix('')}: ffmpeg failed: {lines[-1]}; use .gif or .html")
+            raise FfmpegError(f"ffmpeg failed: {lines[-1]}; use .gif or .html")
+        with made_file.open("rb") as content:
+            shutil.copyfileobj(content, file)
 
 
 def _pour(frames: Iterable[Pixels], process: "subprocess.Popen[bytes]", fps: int) -> None:
@@ -110,17 +119,16 @@ def _pour(frames: Iterable[Pixels], process: "subprocess.Popen[bytes]", fps: int
             process.stdin.close()
 
 
-def write_html(film: Film, path: Path) -> None:
+def write_html(film: Film, file: BinaryIO) -> None:
     """Write one page that needs no network: the frames, a button, and a slider over the epochs."""
     palette = Palette.of(film)
     page = resources.files("infoplane.plots").joinpath("film.html").read_text()
     before, after = page.split("%FRAMES%")
     labels = json.dumps(list(film.labels)).replace("<", "\\u003c")  # no end of the script
-    with path.open("w", encoding="utf-8") as file:
-        file.write(before.replace("%TITLE%", html.escape(film.title)))
-        for number, frame in enumerate(film.frames()):
-            file.write((",\n" if number else "") + json.dumps(_as_png(palette.image(frame))))
-        file.write(after.replace("%FPS%", str(film.fps)).replace("%LABELS%", labels))
+    file.write(before.replace("%TITLE%", html.escape(film.title)).encode())
+    for number, frame in enumerate(film.frames()):
+        file.write(((",\n" if number else "") + json.dumps(_as_png(palette.image(frame)))).encode())
+    file.write(after.replace("%FPS%", str(film.fps)).replace("%LABELS%", labels).encode())
 
 
 def _as_png(image: "Image") -> str:
@@ -181,5 +189,5 @@ def _decode(codes: Int[np.ndarray, " code"]) -> UInt8[np.ndarray, "code 3"]:
     return (channels * 255 // 31).astype(np.uint8)
 
 
-REELS: dict[str, Callable[[Film, Path], None]] = {".gif": write_gif, ".mp4": write_mp4, ".html": write_html}
+REELS: dict[str, Callable[[Film, BinaryIO], None]] = {".gif": write_gif, ".mp4": write_mp4, ".html": write_html}
 """What writes a film, by the ending of its file."""

@@ -14,14 +14,19 @@ if TYPE_CHECKING:
 __all__ = ["Recorder", "Row", "load"]
 
 
-def load(path: str | Path) -> "xr.Dataset":
+def load(path: str | Path, *, skip_damaged: bool = False) -> "xr.Dataset":
     """Load the result of a run or of a recording, and verify its checksums.
 
     Args:
         path: the folder, or its ``results.nc``.
+        skip_damaged: whether to return the remaining epochs of a recording of which lines are damaged; the attribute
+            ``damaged`` of the result then names the missing lines. A damaged ``results.nc`` is refused in any case.
 
     Raises:
-        StoreError: when there is no result there, or its content is not what was written.
+        StoreError: when there is no result there, or its content is not what was written; names the damaged lines
+            of a recording.
     """
     folder = Path(path)
-    return read_result(folder) if folder.is_dir() and is_recording(folder) else results.load(path)
+    if folder.is_dir() and is_recording(folder):
+        return read_result(folder, skip_damaged=skip_damaged)
+    return results.load(path)

@@ -3,7 +3,6 @@
 import bisect
 import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,8 +12,9 @@ from infoplane import results, schedules
 from infoplane.errors import InputError
 from infoplane.estimators import EstimatorLike, build_all
 from infoplane.estimators.base import Estimator
+from infoplane.record._about import about, attributes
 from infoplane.record._checks import check_arguments, check_curves, check_epoch, refuse_run_edges
-from infoplane.record.folder import RESULT, Folder
+from infoplane.record.folder import RESULT, Folder, lost_attribute, warned
 from infoplane.record.measure import Measurement, measure_set, slices
 from infoplane.record.probes import FunctionProbe, Probe, probe_of
 from infoplane.record.rows import SETS, Entry, assemble
@@ -210,7 +210,7 @@ class Recorder:
             yield self
         finally:
             self._probe = outer
-            self.save()
+            self._save_or_warn()
 
     @property
     def last_epoch(self) -> int | None:
@@ -218,31 +218,50 @@ class Recorder:
         return self._previous
 
     def results(self) -> "xr.Dataset":
-        """Return what has been measured, as the data set that every result is; see `infoplane.results`.
+        """Return the recording as a dataset, see `infoplane.results`; warn if the folder cannot be written.
 
         Raises:
             InputError: when nothing has been measured yet.
         """
         if not self.entries:
             raise InputError("nothing has been measured yet; call step(epoch) first")
-        ds = assemble(self._with_curves(), self.estimators, self._attributes())
-        if self._folder is not None and self._folder.is_open:
-            results.save(ds, self._folder.path / RESULT, self._folder.record)
-            self._saved_at = time.monotonic()
+        ds = self._assembled()
+        self._save_or_warn()
         if self._folder is not None:
             ds.attrs["folder"] = str(self._folder.path)
         return ds
 
     def save(self) -> None:
-        """Write the result into the folder, where there is one and something was measured."""
-        if self._folder is not None and self.entries:
-            self.results()
+        """Write the result into the folder, where there is one and something was measured.
+
+        Raises:
+            DiskFullError: when the disk is full; what was measured stays in memory.
+            StoreError: when it cannot be written for another reason.
+        """
+        if self._folder is not None and self._folder.is_open and self.entries:
+            self._saved_at = time.monotonic()  # also where it fails: not at every epoch
+            self._folder.flush()
+            results.save(self._assembled(), self._folder.path / RESULT, self._folder.record)
 
     def close(self) -> None:
-        """Write the result and let go of the folder; nothing can be measured into it any more."""
-        self.save()
-        if self._folder is not None:
-            self._folder.close()
+        """Write the result and let go of the folder; nothing can be measured into it any more.
+
+        Raises:
+            StoreError: see `save`; the folder is free for another recorder all the same.
+        """
+        try:
+            self.save()
+        finally:
+            if self._folder is not None:
+                self._folder.close()
+
+    def _save_or_warn(self) -> None:
+        with warned(f"{RESULT} is written again later, at the latest by close()"):
+            self.save()
+
+    def _assembled(self) -> "xr.Dataset":
+        lost = [] if self._folder is None else self._folder.lost
+        return assemble(self._with_curves(), self.estimators, self._attributes() | lost_attribute(lost))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the record as plain numbers and lists, for a checkpoint of the training."""
@@ -351,7 +370,7 @@ class Recorder:
         bisect.insort(self.entries, entry, key=lambda kept: kept.epoch)
         self._curves = []
         if self._folder is not None and time.monotonic() - self._saved_at > SAVE_SECONDS:
-            self.save()
+            self._save_or_warn()
 
     def _announce(self, entry: Entry) -> None:
         """Tell the rows of an epoch that is kept: an error of the listener leaves the record whole."""
@@ -366,34 +385,13 @@ class Recorder:
 
     def _about(self) -> dict[str, Any]:
         """What must be the same for a record to go on."""
-        prints = {name: set_.fingerprint for name, set_ in self._sets.items()}
-        about = {
-            "name": self.name,
-            "estimators": self._specs(),
-            "inputs": prints[SETS[0]],
-            "held_out": prints.get(SETS[1]),
-        }
-        return json.loads(json.dumps(about))  # as it comes back from a file
+        return about(self.name, self._specs(), self._sets)
 
     def _specs(self) -> list[dict[str, Any]]:
         return [{"name": e.name, **e.params} for e in self.estimators.values()]
 
     def _attributes(self) -> dict[str, Any]:
-        config = {"name": self.name, "estimators": self._specs(), "schedule": str(self.schedule)}
-        attributes: dict[str, Any] = {"config": json.dumps(config), "title": self.name, "units": "bits"}
-        for name, set_ in self._sets.items():
-            prefix = "" if name == SETS[0] else results.HELD_OUT
-            known = {
-                "input_entropy": set_.input_entropy,
-                "label_entropy": set_.label_entropy,
-                "label_information": set_.label_information,
-                "n_samples": set_.n_samples,
-                "n_distinct": set_.n_distinct,
-            }
-            attributes |= {prefix + key: value for key, value in known.items()}
-            if set_.targets:
-                attributes[f"{prefix}targets"] = set_.targets
-        return attributes | self._further
+        return attributes(self.name, self._specs(), str(self.schedule), self._sets) | self._further
 
 
 def _values(entry: Entry) -> schedules.Values:

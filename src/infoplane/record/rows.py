@@ -1,9 +1,7 @@
 """Rows of a recording: what each measured epoch gave, as text that survives a crash, and as a data set."""
 
 import dataclasses
-import hashlib
 import itertools
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from infoplane import results
+from infoplane import files, results
 from infoplane.errors import StoreError
 from infoplane.estimators import LayerEstimator
 from infoplane.record.measure import QUANTITIES, SPREADS, Measurement
@@ -29,7 +27,6 @@ CURVES = {"loss": ("train", "loss"), "accuracy": ("train", "accuracy"),
 _VARIABLES = {**{key: f"information_{key}" for key in QUANTITIES}, "bits": "information"}
 _SPREADS = dict(zip(SPREADS, ("activation_min", "activation_max", "activation_sd", "dead_share", "distinct_rows"),
                     strict=True))  # fmt: skip
-_SUM = "sha256"
 
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
 """Arrays with their dimensions, by the name of the variable."""
@@ -90,7 +87,7 @@ class Entry:
                 [epoch, {name: _word(value) for name, value in values.items()}] for epoch, values in self.curves
             ],
         }
-        return content | {_SUM: _digest(content)}
+        return files.sealed(content)
 
     @staticmethod
     def from_line(line: Mapping[str, Any], where: str) -> "Entry":
@@ -99,14 +96,13 @@ class Entry:
         Raises:
             StoreError: when it is not what was written; names where it stands.
         """
-        content = {key: value for key, value in line.items() if key != _SUM}
-        if line.get(_SUM) != _digest(content):
+        if not files.is_sealed(line):
             raise StoreError(f"{where}: content differs from what was written (SHA-256)")
         return Entry(
-            epoch=content["epoch"],
-            sets={name: _measurement(part) for name, part in content["sets"].items()},
+            epoch=line["epoch"],
+            sets={name: _measurement(part) for name, part in line["sets"].items()},
             curves=[
-                (epoch, {name: float(value) for name, value in values.items()}) for epoch, values in content["curves"]
+                (epoch, {name: float(value) for name, value in values.items()}) for epoch, values in line["curves"]
             ],
         )
 
@@ -152,10 +148,6 @@ def _measurement(part: Mapping[str, Any]) -> Measurement:
         flags=np.array(part["flags"], np.int32),
         spreads={key: np.array(part[key], float) for key in SPREADS},
     )
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def assemble(

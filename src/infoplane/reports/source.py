@@ -32,9 +32,12 @@ def from_folder(path: Path) -> Source:
     Raises:
         StoreError: when there is no result, the run is not finished, or the result is damaged.
     """
+    from infoplane import files
     from infoplane.record import load
     from infoplane.record.folder import is_recording
 
+    if path.is_dir():
+        files.refuse_links(path)
     if (
         path.is_dir()
         and not is_recording(path)

@@ -12,15 +12,13 @@ from infoplane.errors import StoreError
 _CHECK = "sha256"
 
 
-def write(path: Path, arrays: Mapping[str, np.ndarray], record: files.Record | None = None) -> str:
+def write(
+    path: Path, arrays: Mapping[str, np.ndarray], record: files.Record | None = None, *, inside: Path | None = None
+) -> str:
     """Write arrays whole or not at all and return the SHA-256 of the file; see `infoplane.files.write`."""
     checked = dict(arrays) | {_CHECK: np.array(_content_check(path.name, arrays))}
 
-    def fill(partial: Path) -> None:
-        with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **checked)
-
-    return files.write(path, fill, record)
+    return files.write(path, lambda file: np.savez(file, allow_pickle=False, **checked), record, inside=inside)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:

@@ -164,7 +164,8 @@ def _work(computation: Computation, settings: Settings, store: Store, on_event: 
                 arrays = computation.member(settings, piece)
             if arrays is None:
                 break
-            archive.write(store.folder / "pieces" / _piece(piece).file_name, arrays, store.record_file)
+            path = store.folder / "pieces" / _piece(piece).file_name
+            archive.write(path, arrays, store.record_file, inside=store.folder)
             meter.settle(piece, 1)
         if stop.signal_number is not None:
             if store.pieces():

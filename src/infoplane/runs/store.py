@@ -8,7 +8,6 @@ before its piece, so that a piece on disk can always be continued. Every file's 
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import re
 import shlex
@@ -33,7 +32,6 @@ KEPT_STATES = 2
 """States kept of each group: one to go on from, and one before it in case that is damaged."""
 
 _ASKED = "run.json"
-_CHECK = "sha256"
 _PIECE = re.compile(r"group-(\d+)-epochs-(\d+)-(\d+)\.npz")
 _STATE = re.compile(r"group-(\d+)-(epoch|survey)-(\d+)\.npz")
 _LEFT_BY_A_START = {files.LOCK, _ASKED + files.PARTIAL}
@@ -126,13 +124,14 @@ class Store:
         """
         cls.check_free(folder)
         files.make_folder(folder)
+        files.refuse_links(folder)
         store = cls(folder)
         with store.lock():
             if (folder / _ASKED).exists():  # another process was faster
                 raise StoreError(f"{folder}: already a run, which has just begun; give another --out")
             asked = {"format": FORMAT, "kind": kind, "config": config.model_dump(mode="json"), "data": dict(data or {})}
             asked |= {"threads": threads.cores()} | provenance()
-            files.write_json(folder / _ASKED, asked | {_CHECK: _check_of(asked)})
+            files.write_json(folder / _ASKED, files.sealed(asked))
             store.sweep()
             yield store
 
@@ -145,13 +144,14 @@ class Store:
         """
         store = cls(folder)
         about = store.about
+        files.refuse_links(folder)
         made = about.get("format")
         if made != FORMAT:
             raise StoreError(
                 f"{folder}: written by another version of infoplane (folder format {made}, known {FORMAT}); "
                 "use that version, or update this one"
             )
-        if about.get(_CHECK) != _check_of(about):
+        if not files.is_sealed(about):
             raise StoreError(
                 f"{folder / _ASKED}: content differs from what was written (SHA-256); put the original back, or "
                 "start again: what was measured cannot be told from something else"
@@ -163,9 +163,9 @@ class Store:
         """What run.json says."""
         path = self.folder / _ASKED
         with files.named(path):
-            if not path.is_file():
+            if not path.is_symlink() and not path.is_file():
                 raise StoreError(f"{self.folder}: not a run's folder (no {_ASKED} in it)")
-            content = path.read_bytes()
+            content = files.read_bytes(path)
         try:
             about = json.loads(content)
         except (ValueError, RecursionError) as error:
@@ -225,7 +225,7 @@ class Store:
 
     def save(self, state: Saved, leaves: Mapping[str, np.ndarray], others: Sequence[Saved] = ()) -> list[Saved]:
         """Write the state of a group; drop those of the others that nothing needs any longer, return what is left."""
-        archive.write(self.folder / "weights" / state.file_name, leaves, self.record_file)
+        archive.write(self.folder / "weights" / state.file_name, leaves, self.record_file, inside=self.folder)
         left = sorted({*others, state}, key=lambda one: (one.survey, one.epoch))
         same_kind = [one for one in left if one.survey == state.survey]
         for old in same_kind[: -1 if state.survey else -KEPT_STATES]:
@@ -243,18 +243,16 @@ class Store:
     ) -> list[Saved]:
         """Write the state at the end of a stretch, then its rows; return the states that are left, see `save`."""
         left = self.save(Saved(piece.group, piece.last), state, others)
-        archive.write(self.folder / "pieces" / piece.file_name, arrays, self.record_file)
+        archive.write(self.folder / "pieces" / piece.file_name, arrays, self.record_file, inside=self.folder)
         return left
 
     def drop(self, state: Saved) -> None:
         """Remove a state that nothing needs any longer."""
-        with files.named(self.folder / "weights"):
-            (self.folder / "weights" / state.file_name).unlink(missing_ok=True)
+        files.remove(self.folder / "weights" / state.file_name, inside=self.folder)
 
     def drop_piece(self, piece: Piece) -> None:
         """Remove a stretch that is to be computed again."""
-        with files.named(self.folder / "pieces"):
-            (self.folder / "pieces" / piece.file_name).unlink(missing_ok=True)
+        files.remove(self.folder / "pieces" / piece.file_name, inside=self.folder)
 
     def pieces(self, group: int | None = None) -> list[Piece]:
         """Return the stretches on disk in order of group and epoch; none overlaps another."""
@@ -294,13 +292,12 @@ class Store:
         Raises:
             StoreError: when a link in the folder leads somewhere else: nothing is written through it.
         """
-        for path in self.folder.rglob("*"):
-            if path.is_symlink():
-                raise StoreError(f"{path}: is a link; a run's folder holds files of its own only, so remove it")
-        for name in ("pieces", "weights", "figures"):
-            files.make_folder(self.folder / name)
-        for path in self.folder.rglob(f"*{files.PARTIAL}"):
-            path.unlink(missing_ok=True)
+        files.refuse_links(self.folder)
+        for name in files.SUBFOLDERS:
+            files.make_folder(self.folder / name, inside=self.folder)
+        for place in (self.folder, *(self.folder / name for name in files.SUBFOLDERS)):
+            for path in place.glob(f"*{files.PARTIAL}"):
+                files.remove(path, inside=self.folder)
 
     def drop_damaged(self) -> list[str]:
         """Drop pieces and states whose content is not what was written; return a line about each.
@@ -315,8 +312,7 @@ class Store:
             try:
                 self._read(path) if name in self._recorded else archive.read(path)
             except StoreError as error:
-                with files.named(path):
-                    path.unlink()
+                files.remove(path, inside=self.folder)
                 self.record("damaged", path=name)
                 told.append(f"{error}; dropped, its task is computed again")
             else:
@@ -333,8 +329,7 @@ class Store:
         for piece in self.pieces():
             path = self.folder / "pieces" / piece.file_name
             if archive.holds(path, MISSING):
-                with files.named(path):
-                    path.unlink()
+                files.remove(path, inside=self.folder)
                 told.append(f"{path}: some layers could not be measured; its task is computed again")
         return told
 
@@ -348,9 +343,3 @@ class Store:
         if files.sha256(path) not in self._recorded.get(path.relative_to(self.folder).as_posix(), ()):
             raise StoreError(f"{path}: content differs from what was written (SHA-256)")
         return archive.read(path)
-
-
-def _check_of(about: Mapping[str, Any]) -> str:
-    """SHA-256 of what run.json says besides."""
-    text = json.dumps({key: value for key, value in about.items() if key != _CHECK}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
