@@ -9,12 +9,11 @@ import io
 import socket
 import struct
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from infoplane.data import download, fetch, idx
+from infoplane.data import _bounded, download, fetch, idx
 from infoplane.data.fetch import Content
 from infoplane.errors import InputError, StoreError
 
@@ -215,21 +214,12 @@ def test_no_network_is_told(tmp_path, server):
 
 
 def test_a_server_that_falls_silent_is_given_up(tmp_path, server, monkeypatch):
-    monkeypatch.setattr(download, "SILENCE", 0.05)
+    monkeypatch.setattr(_bounded, "SILENCE", 0.05)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/data"
         assert "no answer for" in refused(url, tmp_path)
-
-
-def test_a_server_that_trickles_is_given_up(tmp_path, monkeypatch):
-    times = iter(range(0, 10**6, 20))
-    monkeypatch.setattr(download, "time", SimpleNamespace(monotonic=lambda: next(times)))
-    monkeypatch.setattr(download, "_read", lambda *_: b"x")
-    told = r"http://a: 2 bytes in 40 s, below 1000 a second"
-    with (tmp_path / "file").open("wb") as file, pytest.raises(InputError, match=told):
-        download._copy("http://a", SimpleNamespace(headers={}), file, 10**6, None)
 
 
 def test_https_is_never_left_for_http():

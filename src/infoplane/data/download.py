@@ -1,4 +1,4 @@
-"""One file from an http or https address into a file, with bounds on size, silence, slowness and redirects."""
+"""One file from an http or https address into a file, with bounds on time, size, slowness and redirects."""
 
 import contextlib
 import dataclasses
@@ -11,13 +11,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
+from infoplane.data import _bounded
 from infoplane.errors import InputError
-
-SILENCE = 30.0
-"""Seconds without a byte after which a server counts as gone."""
-
-SLOWEST = 1000
-"""Bytes a second that a download must have on average, `SILENCE` seconds after its begin and later."""
 
 CHUNK = 2**18
 """Bytes read at once."""
@@ -50,26 +45,38 @@ class Download:
 OnDownload = Callable[[Download], object]
 
 
-def download(url: str, into: BinaryIO, limit: int, on_event: OnDownload | None = None) -> str:
+def download(
+    url: str, into: BinaryIO, limit: int, on_event: OnDownload | None = None, *, end: float | None = None
+) -> str:
     """Write what is at an address into an open file and return the address that it came from after redirects.
 
     Args:
         url: an http or https address. Redirects are followed to such addresses, never from https to http.
         into: where the bytes go, as they come; what is there after an error is worth nothing.
         limit: most bytes that are taken.
-        on_event: told how far it is, where the server says how much there is.
+        on_event: receives the progress, if the server states the size.
+        end: the time of `time.monotonic` at which the download is given up; `infoplane.data._bounded.DEADLINE` from
+            now if it is None.
 
     Raises:
         MissingError: when the server says that there is no such file.
         InputError: for another kind of address, one that cannot be reached or answers with an error, more bytes than
-            ``limit``, fewer than announced, or a server that falls silent or sends less than `SLOWEST`.
+            ``limit``, fewer than announced, or a server that falls silent, is too slow or does not come to an end.
+            The bounds hold for redirects, headers, error pages and trailers too.
     """
     check_address(url)
+    budget = _bounded.Budget(url, limit, deadline() if end is None else end)
     with _reaching(url):
-        response: Any = _opener().open(_request(url), timeout=SILENCE)
+        response: Any = _opener(budget).open(_request(url), timeout=_bounded.SILENCE)
     with response:
+        budget.begin_content()
         _copy(url, response, into, limit, on_event)
         return response.geturl()
+
+
+def deadline() -> float:
+    """Return the time of `time.monotonic` at which a download that begins now is given up."""
+    return time.monotonic() + _bounded.DEADLINE
 
 
 @contextlib.contextmanager
@@ -87,7 +94,7 @@ def _reaching(url: str) -> Iterator[None]:
     except (http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
-            raise InputError(f"{url}: no answer for {SILENCE:.0f} s; try again later") from None
+            raise InputError(f"{url}: no answer for {_bounded.SILENCE:.0f} s; try again later") from None
         raise InputError(f"{url}: cannot be had ({_told(reason)}); check the address and the network") from None
 
 
@@ -112,15 +119,12 @@ def _copy(url: str, response: Any, into: BinaryIO, limit: int, on_event: OnDownl
     total = _announced(response)
     if total is not None and total > limit:
         raise InputError(f"{url}: {total} bytes, above {limit}, the most that this file can have; is it another file?")
-    begin, done = time.monotonic(), 0
+    done = 0
     while part := _read(url, response):
         done += len(part)
         if done > limit:
             raise InputError(f"{url}: sends more than {limit} bytes, the most that this file can have; is it another?")
         into.write(part)
-        seconds = time.monotonic() - begin
-        if seconds > SILENCE and done < SLOWEST * seconds:
-            raise InputError(f"{url}: {done} bytes in {seconds:.0f} s, below {SLOWEST} a second; try again later")
         if on_event is not None and total is not None:
             on_event(Download(done, total))
     if total is not None and done < total:
@@ -154,19 +158,17 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             check_address(newurl)
             if req.type == "https" and not newurl.startswith("https:"):
                 raise InputError(f"{req.full_url}: redirects from https to {newurl}; give an https address")
-        except InputError:
-            fp.close()
-            raise
+        finally:
+            fp.close()  # else urllib reads the content, which may have no end
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _opener() -> urllib.request.OpenerDirector:
+def _opener(budget: _bounded.Budget) -> urllib.request.OpenerDirector:
     """Return what opens http and https and nothing else: no files, no ftp, no cookies, no passwords."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPHandler(),
-        urllib.request.HTTPSHandler(),
+        *_bounded.handlers(budget),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),
         _Redirects(),

@@ -6,10 +6,11 @@ import posixpath
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from infoplane import files
 from infoplane.data import idx
-from infoplane.data.download import MissingError, OnDownload, check_address, download
+from infoplane.data.download import MissingError, OnDownload, check_address, deadline, download
 from infoplane.data.images import AXES, PARTS, SETS, ImageSet, file_in, file_names
 from infoplane.errors import InputError, StoreError, did_you_mean
 
@@ -111,10 +112,11 @@ def fetch(
     if not allowed:
         raise InputError(f"{name}: {notes[0]}")
     files.make_folder(folder)
+    end = deadline()
     found: dict[tuple[str, str], Fetched] = {}
     for part, kind in allowed:
         try:
-            found[part, kind] = _one(known, part, kind, url, folder, on_event)
+            found[part, kind] = _one(known, part, kind, url, folder, on_event, end)
         except MissingError as error:
             notes.append(str(error))
     if not found:
@@ -163,7 +165,9 @@ def _wanted(known: ImageSet, url: str) -> list[tuple[str, str]]:
     return [one for one in every if last in file_names(known, *one)] or every
 
 
-def _one(known: ImageSet, part: str, kind: str, url: str, folder: Path, on_event: OnDownload | None) -> Fetched:
+def _one(
+    known: ImageSet, part: str, kind: str, url: str, folder: Path, on_event: OnDownload | None, end: float
+) -> Fetched:
     """Fetch one file under the first of its names that the server has."""
     names = file_names(known, part, kind)
     content = VERIFIED.get((known.name, part, kind))
@@ -172,7 +176,7 @@ def _one(known: ImageSet, part: str, kind: str, url: str, folder: Path, on_event
     missing: list[str] = []
     for address in _addresses(url, names):
         try:
-            return _fetch_file(address, folder, kind, content, on_event)
+            return _fetch_file(address, folder, kind, content, on_event, end)
         except MissingError:
             missing.append(address)
     others = f", nor under {len(missing) - 1} other names" if len(missing) > 1 else ""
@@ -189,16 +193,18 @@ def _addresses(url: str, names: list[str]) -> Iterator[str]:
         yield parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
 
 
-def _fetch_file(address: str, folder: Path, kind: str, content: Content | None, on_event: OnDownload | None) -> Fetched:
+def _fetch_file(
+    address: str, folder: Path, kind: str, content: Content | None, on_event: OnDownload | None, end: float
+) -> Fetched:
     """Fetch one file, and give it its name when its content has been checked."""
     path, limit = folder / posixpath.basename(urllib.parse.urlsplit(address).path), _limit(content)
     came_from = digest = ""
 
-    def fill(partial: Path) -> None:
+    def fill(file: BinaryIO) -> None:
         nonlocal came_from, digest
-        with partial.open("wb") as file:
-            came_from = download(address, file, limit + SPARE, on_event)
-        digest = _checked(partial, address, kind, content)
+        came_from = download(address, file, limit + SPARE, on_event, end=end)
+        file.flush()
+        digest = _checked(path.with_name(path.name + files.PARTIAL), address, kind, content)
 
     files.write(path, fill)
     return Fetched(path, digest, content is not None, came_from)
