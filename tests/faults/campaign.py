@@ -1,8 +1,9 @@
-"""The whole fault campaign, with its full numbers: python tests/faults/campaign.py
+"""The whole fault campaign, with its full numbers: python tests/faults/campaign.py --markdown
 
 Runs the tests of this folder and those elsewhere that are a fault's test, prints a line for each fault (what was
-done, tries, outcome), writes them as a table and ends with the exit code of the tests. Takes a quarter of an hour
-on two idle cores. Names of test files after the command run a part of it.
+done, tries, outcome), writes them as a table and ends with the exit code of the tests. With ``--markdown`` it also
+replaces the table of docs/reliability.md. Takes half an hour on two idle cores. Names of test files after the command
+run a part of it; the lines of the other tests stay in the table.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 TABLE = ROOT / "docs" / "results" / "reliability.csv"
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- table: written by tests/faults/campaign.py -->\n", "<!-- end of the table -->\n"
 HEADING = ("fault", "tries", "outcome", "seconds", "test")
 
 ELSEWHERE = {
@@ -36,6 +39,12 @@ ELSEWHERE = {
         "test_an_address": "an address that nobody listens at, or that is none",
     },
     "tests/runs/test_store.py": {"test_links_out_of_the_folder_are_refused": "links out of a run's folder"},
+    "tests/runs/test_clusters.py": {
+        "test_every_open_port": "a second user of the machine",
+        "test_a_dask_client_without": "a Dask client of a second user, at the scheduler of a run with --workers",
+        "test_a_cluster_with_tls": "a cluster with TLS, with and without credentials",
+        "test_a_worker_of_other_versions_that_joins_late": "a worker of other versions",
+    },
 }
 """Tests of faults that stand elsewhere, by the beginning of their name, and the fault."""
 
@@ -85,12 +94,26 @@ def _is_of_a_fault(nodeid):
     return nodeid.startswith("tests/faults/") or _fault_of(nodeid) is not None
 
 
-def read(path, *, soak):
-    """The lines of a table that are of the soak, or those that are not."""
+def read(path):
+    """The lines of a table."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return [row for row in csv.DictReader(file) if row["fault"].startswith("soak") == soak]
+        return list(csv.DictReader(file))
+
+
+def merged(before, now):
+    """The lines of now, and those before of tests that did not run now."""
+    ran = {line["test"] for line in now}
+    return [*now, *(line for line in before if line["test"] not in ran)]
+
+
+def write_page(page, lines):
+    """Replace the table of a page of the documentation."""
+    head, _, rest = page.read_text().partition(BEGIN)
+    rows = [f"| {line['fault']} | {line['tries']} | {line['outcome']} |\n" for line in lines]
+    table = ["| what was done | tries | what came of it |\n", "|---|---|---|\n", *rows]
+    page.write_text(head + BEGIN + "".join(table) + END + rest.partition(END)[2])
 
 
 def write(path, lines):
@@ -105,6 +128,7 @@ def main():
     """Run the campaign."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=TABLE)
+    parser.add_argument("--markdown", action="store_true", help="also replace the table of docs/reliability.md")
     parser.add_argument("tests", nargs="*", default=["tests/faults", *ELSEWHERE])
     asked = parser.parse_args()
     os.chdir(ROOT)
@@ -116,7 +140,10 @@ def main():
     for line in tally.skipped:
         print(f"SKIPPED: {line}")
     print(f"{time.monotonic() - start:.0f} s in all")
-    write(asked.out, [*lines, *read(asked.out, soak=True)])
+    lines = merged(read(asked.out), lines)
+    write(asked.out, lines)
+    if asked.markdown:
+        write_page(PAGE, lines)
     return code
 
 

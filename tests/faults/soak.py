@@ -123,7 +123,7 @@ def main():
         "seconds": round(seconds),
         "test": "tests/faults/soak.py",
     }
-    campaign.write(asked.out, [*campaign.read(asked.out, soak=False), line])
+    campaign.write(asked.out, campaign.merged(campaign.read(asked.out), [line]))
     return 0 if same and done == asked.tasks and memory.growth < 0.05 else 1
 
 

@@ -21,7 +21,22 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a configuration key, e.g. train.learning_rate=0.001."),
 ]
 Workers = Annotated[int | None, typer.Option(metavar="N", help="Compute in N worker processes of this machine.")]
-Cluster = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Compute on the Dask cluster at an address.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Compute on the Dask cluster at an address. Who reaches a cluster without TLS can run code there.",
+    ),
+]
+TlsCa = Annotated[
+    Path | None, typer.Option("--tls-ca", metavar="FILE", help="With --cluster tls://…: certificate of its authority.")
+]
+TlsCert = Annotated[
+    Path | None, typer.Option("--tls-cert", metavar="FILE", help="With --cluster tls://…: your certificate.")
+]
+TlsKey = Annotated[
+    Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, if it is not in the same file.")
+]
 ForceNew = Annotated[
     bool, typer.Option("--force-new", help="Where there is a run already, start a new one beside it (DIR-2, …).")
 ]
@@ -54,6 +69,9 @@ def run(
     members: Annotated[int | None, typer.Option(help="Number of networks, independently initialised.")] = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     force_new: ForceNew = False,
     only: Annotated[
         str | None, typer.Option(metavar="PREFIX", help="With all: the experiments whose names begin so.")
@@ -75,7 +93,9 @@ def run(
     if what == "all":
         if data or set_ or sweep or members is not None or force_new:
             fail("run all takes each experiment as it is: leave out --data, --set, --sweep, --members and --force-new")
-        _run_all(only or "", out, _where(workers, cluster), quick=quick, as_paper=as_ == "paper")
+        _run_all(
+            only or "", out, _where(workers, cluster, tls_ca, tls_cert, tls_key), quick=quick, as_paper=as_ == "paper"
+        )
         return
     if only is not None:
         fail(f"--only {only}: belongs to 'infoplane run all'")
@@ -90,7 +110,7 @@ def run(
     folder = place(out if out is not None else new_folder(config.name), force_new=force_new)
     if as_ == "paper" and what in EXPERIMENTS:
         typer.echo(f"note: {EXPERIMENTS[what].paper_note}", err=True)
-    where = _where(workers, cluster)
+    where = _where(workers, cluster, tls_ca, tls_cert, tls_key)
     _show_result(compute(config.name, lambda show: run_experiment(config, folder, where, on_event=show)), folder)
 
 
@@ -124,6 +144,9 @@ def resume(
     set_: Set = None,
     workers: Workers = None,
     cluster: Cluster = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     force_new: ForceNew = False,
 ) -> None:
     """Go on with a stopped run, to the bit as if it had not been.
@@ -140,7 +163,7 @@ def resume(
     if is_recording(folder):
         fail(f"{folder}: a recording; go on by running your own training again with out={str(folder)!r}")
     changes = dict(parse_assignment(text) for text in set_ or [])
-    config, where = configure(config_in(folder), changes=changes), _where(workers, cluster)
+    config, where = configure(config_in(folder), changes=changes), _where(workers, cluster, tls_ca, tls_cert, tls_key)
     if force_new:
         new = place(folder, force_new=True)
         _show_result(compute(str(new), lambda show: run_experiment(config, new, where, on_event=show)), new)
@@ -149,10 +172,16 @@ def resume(
         _show_result(ds, folder)
 
 
-def _where(workers: int | None, cluster: str | None) -> "pools.Where":
+def _where(workers: int | None, cluster: str | None, *tls: Path | None) -> "pools.Where":
     """Return where to compute."""
     if workers is not None and cluster is not None:
         fail("--workers and --cluster: give one of them; a cluster has its own workers")
+    if any(tls):
+        from infoplane.runs.clusters import Cluster
+
+        if cluster is None:
+            fail("--tls-ca, --tls-cert and --tls-key: expected --cluster tls://HOST:PORT too")
+        return Cluster(cluster, *tls)
     return workers if workers is not None else cluster
 
 

@@ -15,10 +15,13 @@ from infoplane.runs.pursuit import Follower, Pursuit
 from infoplane.runs.store import Store
 from infoplane.runs.stretch import Course, Missing, Stretch
 from infoplane.runs.task import MISSING, Measured, Measurement, Outcome, Task, Work, task_id
-from infoplane.runs.worker import reason_of
+from infoplane.runs.worker import VersionsError, reason_of
 
 TRIES = 3
 """How often a task is tried before it is given up; the last time nothing else runs beside it."""
+
+MOST_REFUSALS, REFUSAL_SECONDS = 40, 0.5
+"""How often in a row tasks may meet workers of other versions, and the pause after each time."""
 
 STOP_SECONDS = 5.0
 """How long tasks of this process are waited for when the run is to stop."""
@@ -85,6 +88,7 @@ class Dispatch:
         self._last_parts: collections.deque[_Errand] = collections.deque()
         self._running: dict[Future[Outcome | Measured], _Errand] = {}
         self._begun: list[Course | Follower] = []
+        self._refusals = 0
         self.unfinished = False
 
     def work(self) -> None:
@@ -126,6 +130,7 @@ class Dispatch:
         A last try is made only when nobody is busy.
         """
         slots = self._pool.slots
+        self._tell_refused()
         while len(self._running) < slots:
             if self._urgent:
                 self._submit(self._urgent.popleft())
@@ -169,15 +174,37 @@ class Dispatch:
             result = future.result()
         except (CancelledError, BrokenExecutor) as error:
             raise WorkersLostError(f"the workers are gone ({reason_of(error)})") from None
+        except VersionsError as error:
+            self._refused(errand, error)
+            return
         except Exception as error:  # whatever a task raises is its own failure, not the run's
             self._failed(errand, reason_of(error))
         else:
             self._take(errand, result)
         self._go_on(errand.course)
 
+    def _refused(self, errand: _Errand, error: VersionsError) -> None:
+        """Hand a task out again that a worker of other versions has refused: it was not tried.
+
+        Raises:
+            WorkersLostError: when no worker of the right versions has computed anything meanwhile.
+        """
+        self._refusals += 1
+        if self._refusals > MOST_REFUSALS:
+            raise WorkersLostError(f"no worker with the right versions is left ({error})")
+        if self._stop.wait(REFUSAL_SECONDS):
+            return
+        self._submit(errand)
+
+    def _tell_refused(self) -> None:
+        """Record workers that were refused when they joined."""
+        for name, why in self._pool.refused().items():
+            self._store.record("refused_worker", worker=name, reason=why)
+            self._meter.note(f"cluster: worker {name} {why}; it gets no tasks")
+
     def _take(self, errand: _Errand, result: Outcome | Measured) -> None:
         """Take up what was computed, and store what is complete."""
-        course = errand.course
+        course, self._refusals = errand.course, 0
         if isinstance(result, Measured):
             assert errand.into is not None  # somebody asked for it
             errand.into.take(result)
@@ -223,7 +250,8 @@ class Dispatch:
             "epoch": outcome.epoch,
             "epochs": outcome.epoch - max(task.begin, 0),
         }
-        self._store.record(kind, **about, seconds=spent)
+        made_with = {} if outcome.versions is None else {"versions": outcome.versions}
+        self._store.record(kind, **about, **made_with, seconds=spent)
         self._meter.settle(task.number, outcome.net_epochs)
 
     def _failed(self, errand: _Errand, reason: str) -> None:

@@ -83,6 +83,7 @@ class Outcome:
         spent: seconds of training and of measuring.
         net_epochs: number of epochs trained, counted over members.
         weights: kernels and biases, layer by layer, of the epochs that are to be measured elsewhere.
+        versions: of the packages that computed it, where another process did.
     """
 
     epoch: int
@@ -92,6 +93,7 @@ class Outcome:
     spent: dict[str, float]
     net_epochs: int
     weights: dict[int, State] = dataclasses.field(default_factory=dict)
+    versions: dict[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,10 +148,12 @@ class Measured:
     Attributes:
         rows: measurements of each layer at each epoch; some are absent where it was stopped.
         seconds: time it took.
+        versions: of the packages that computed it, where another process did.
     """
 
     rows: dict[Cell, Rows]
     seconds: float
+    versions: dict[str, str] | None = None
 
 
 Work = Task | Measurement

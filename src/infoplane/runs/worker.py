@@ -1,6 +1,7 @@
 """Computing one task, in this process or in a worker: the only function that workers are sent."""
 
 import collections
+import dataclasses
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,27 @@ def compute(task: Work, stop: threading.Event | None = None, advanced: "Advanced
         return group.work(task, stop, advanced or (lambda _: None))
 
 
+class VersionsError(ConfigError):
+    """A worker has other package versions than the process that hands out the tasks."""
+
+
+def compute_as(expected: dict[str, str], task: Work) -> Outcome | Measured:
+    """Compute a task in another process, with the versions of the process that hands it out; see `compute`.
+
+    Returns:
+        The result with the versions that it was computed with.
+
+    Raises:
+        VersionsError: when this process has other versions; names each difference.
+    """
+    from infoplane.runs.provenance import differences
+
+    own = versions()
+    if told := differences(expected, own):
+        raise VersionsError(f"a worker has other versions ({'; '.join(told)}); install the same")
+    return dataclasses.replace(compute(task), versions=own)
+
+
 def versions(_: Any = None) -> dict[str, str]:
     """Versions of the packages that decide a result, in this process."""
     from infoplane.runs.provenance import versions
@@ -107,11 +129,13 @@ def versions(_: Any = None) -> dict[str, str]:
     return versions()
 
 
-def dask_setup(_: Any) -> None:
-    """Leave Ctrl-C to the process that hands out the tasks; Dask calls this in each new worker."""
+def dask_setup(started: Any) -> None:
+    """Leave Ctrl-C to the process that hands out the tasks, and close the web server; called by Dask in each worker."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if (server := getattr(started, "http_server", None)) is not None:
+        server.stop()
 
 
 def reason_of(error: BaseException) -> str:
