@@ -149,7 +149,7 @@ def test_the_label_by_neighbours_is_that_of_all_rows_together():
     clouds = GaussianClouds.spread_out(24, 3, 0.5)
     t = clouds.samples(30)
     found = ip.as_if_random(t, clouds.labels, "ross", k=4).label
-    pooled = ip.mutual_information(t.reshape(-1, 3), np.tile(clouds.labels, 30), Ross(k=4))
+    pooled = ip.mutual_information(t.reshape(-1, 3), np.tile(clouds.labels, 30), Ross(k=4, scale=None))
     assert found.bits == pytest.approx(pooled.bits, abs=1e-12)
 
 
