@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
+from infoplane._numbers import digits
 from infoplane.estimators import build_all
 from infoplane.plots import style
 
@@ -173,7 +174,7 @@ def test_the_table_holds_the_values_with_four_decimals_and_the_interval(page, fi
     page.click("#numbers summary")
     cells = page.locator("#tables table").first.locator("td").all_inner_texts()
     mean = expected(first[0], "binning", 2).mean(axis=-1)
-    assert cells[:2] == ["hidden1", f"{np.float32(mean[0, 0]):.4f}"]
+    assert cells[:2] == ["hidden1", f"{digits(np.float32(mean[0, 0]))}"]
     assert cells[2].startswith("± ")
 
 
@@ -285,7 +286,7 @@ def test_hover_tells_member_layer_bits_and_interval(page, first):
     )
     value = np.float32(expected(first[0], "binning", 40)[0, 0, 2])
     assert text.startswith("<b>hidden1</b><br>network 2, epoch 40")
-    assert f"I(X;T) {value:.4f} between {value - 0.25:.4f} and {value + 0.25:.4f} bits" in text
+    assert f"I(X;T) {digits(value)} between {digits(value - 0.25)} and {digits(value + 0.25)} bits" in text
 
 
 # ---- keyboard
@@ -397,3 +398,40 @@ def test_print_is_light_opens_what_is_folded_and_leaves_the_controls_out(browser
 def test_layers_have_the_colours_of_the_figures(page):
     code = "document.querySelector('.plane').data.filter((t) => t.meta.role === 'now').map((t) => t.marker.color)"
     assert page.evaluate(code) == [colour.lower() for colour in style.LAYER_COLOURS[:3]]
+
+
+# ---- many layers
+
+
+NAMED = """() => {
+    const written = [...document.querySelectorAll('.plane .scatterlayer text')].filter((one) => one.textContent.trim());
+    return written.map((one) => {
+        const box = one.getBoundingClientRect();
+        return [one.textContent, box.left, box.right, box.top, box.bottom];
+    });
+}"""
+
+
+@pytest.mark.parametrize("count", [10, 60, 200])
+@pytest.mark.parametrize("width", [302, 1280])  # 302 pixels are 8 cm
+def test_names_of_many_layers_are_short_and_apart(make_result, tmp_path, browser, count, width):
+    layers = tuple(f"layer{1 + 4 * place // count}.{place}" for place in range(count))
+    ds = make_result(members=1, layers=layers)
+    saturated = int(0.8 * count)
+    ds["information"][:, :, :, :saturated] = np.array([8.0, 1.0])
+    with opened(browser, ip.report(ds, tmp_path / "page.html"), viewport={"width": width, "height": 740}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        named = page.evaluate(NAMED)
+        joined = [text for text, *_ in named if text.endswith(f"({saturated})")]
+        assert len(joined) == 1
+        assert joined[0].startswith("layer")
+        assert max(len(text) for text, *_ in named) <= 44
+        layer_names = [box for text, *box in named if text != "input"]
+        assert len(layer_names) <= 24
+        if len(layer_names) > 3:  # up to three are always written
+            apart = [
+                min(one[1], other[1]) - max(one[0], other[0]) < 6 or min(one[3], other[3]) - max(one[2], other[2]) < 6
+                for at, one in enumerate(layer_names)
+                for other in layer_names[:at]
+            ]
+            assert all(apart)

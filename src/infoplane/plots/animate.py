@@ -139,7 +139,8 @@ def _number(key: str, value: Any) -> int:
 
 
 def _title(ds: "xr.Dataset") -> str:
-    return f"Information plane: {ds.attrs.get('title', 'run')}"
+    title = str(ds.attrs.get("title", "run"))
+    return f"Information plane: {title.encode('utf-8', 'replace').decode()}"
 
 
 def _told(on_frame: OnFrame | None, total: int) -> Callable[[int], object]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from infoplane.errors import InputError
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 from infoplane.results import config_of, decode_flags
 
 if TYPE_CHECKING:
@@ -124,8 +124,11 @@ def _legend(figure: "Figure", ds: "xr.Dataset") -> None:
     from matplotlib.lines import Line2D
 
     layers = [str(layer) for layer in ds["layer"].values]
+    if len(layers) > style.LISTED:
+        style.layer_legend(figure, layers)
+        return
     marks = [
-        Line2D([], [], color=colour, linewidth=1.7, label=layer)
+        Line2D([], [], color=colour, linewidth=1.7, label=naming.shorten(layer, style.SHORT))
         for layer, colour in zip(layers, style.layer_colours(len(layers)), strict=True)
     ]
     figure.legend(handles=marks, loc="outside lower center", ncols=min(len(marks), 3), **style.LEGEND)

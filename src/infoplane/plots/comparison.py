@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane.errors import InputError
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 from infoplane.plots.curves import draw_mean
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def comparison(ds: "xr.Dataset", *, variable: str = "input") -> "Figure":
     information = ds["information"].sel(variable=variable).transpose("layer", "estimator", "member", "epoch")
     if not np.isfinite(information).any():
         raise InputError(f"this result holds no {quantity}; nothing to draw")
-    layers = [str(layer) for layer in ds["layer"].values]
+    shown, left_out = style.choose_panels(ds["layer"].values)
+    layers = [str(ds["layer"].values[place]) for place in shown]
     n_rows = -(-len(layers) // COLUMNS)
     figure = style.new_figure(style.DOUBLE, 0.7 + 1.6 * n_rows)
     grid = figure.subplots(n_rows, min(COLUMNS, len(layers)), squeeze=False, sharex=True, sharey=True)
@@ -50,15 +51,15 @@ def comparison(ds: "xr.Dataset", *, variable: str = "input") -> "Figure":
     for index, (ax, layer) in enumerate(zip(grid.ravel(), layers, strict=False)):
         last = index + COLUMNS >= len(layers)
         style.dress(ax, content.epoch_word(ds) if last else "", f"{quantity} (bits)" if index % COLUMNS == 0 else "")
-        ax.set_title(layer, loc="left", fontsize=style.NORMAL, color=style.INK)
-        _draw(ax, information[index])
+        ax.set_title(naming.shorten(layer), loc="left", fontsize=style.NORMAL, color=style.INK)
+        _draw(ax, information[shown[index]])
         style.epoch_axis(ax, int(ds["epoch"].values[-1]))
         ax.xaxis.set_tick_params(labelbottom=last)
         if np.isfinite(h := float(ds.attrs[attribute])):
             ax.axhline(h, gid=entropy, **style.DASHED)
     style.layer_legend(figure, [str(name) for name in ds["estimator"].values])
     first, *problems = content.caption(ds, band=True)
-    style.write_caption(figure, [f"{first}  ·  dashed: {entropy}", *problems])
+    style.write_caption(figure, [f"{first}  ·  dashed: {entropy}", *left_out, *problems])
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 from infoplane.results import compression as measure
 from infoplane.results import decode_flags
 from infoplane.runs.combine import split
@@ -53,7 +53,7 @@ def compression(ds: "xr.Dataset") -> "Figure":
     figure = style.new_figure(style.DOUBLE, 0.5 + 1.9 * len(rows))
     for ax, (title, groups) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows.items(), strict=True):
         style.dress(ax, "", "lost I(X;T) (bits)")
-        ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
+        ax.set_title(naming.shorten(title, 90), loc="left", fontsize=style.NORMAL, color=style.INK)
         for place, group in enumerate(groups):
             _draw_group(ax, place, group, colours)
         ax.axhline(0, color=style.GREY, linewidth=0.6)
@@ -98,10 +98,12 @@ def _name_groups(ax: "Axes", groups: Sequence[_Group]) -> None:
     ax.set_xlim(-0.6, len(groups) - 0.4)
     if len(groups) == 1:
         layers = groups[0].ds["layer"].values
-        ax.set_xticks([_place(0, index, len(layers)) for index in range(len(layers))], layers, fontsize=style.SMALL)
+        style.layer_ticks(ax, [_place(0, index, len(layers)) for index in range(len(layers))], layers)
         return
     slanted = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(groups) > 4 else {}
-    ax.set_xticks(range(len(groups)), [group.label for group in groups], fontsize=style.SMALL, **slanted)
+    ax.set_xticks(
+        range(len(groups)), [naming.shorten(group.label) for group in groups], fontsize=style.SMALL, **slanted
+    )
 
 
 def _place(group: int, layer: int, n_layers: int) -> float:

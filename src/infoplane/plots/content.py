@@ -7,12 +7,16 @@ import numpy as np
 from jaxtyping import Float
 
 from infoplane.errors import InputError
+from infoplane.plots import naming
 from infoplane.results import config_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 Means = Float[np.ndarray, "..."]
+
+TITLE = 60
+"""Characters of a result's title in a caption."""
 
 
 def select(ds: "xr.Dataset", estimator: str | None) -> tuple[str, "xr.DataArray"]:
@@ -88,7 +92,7 @@ def caption(ds: "xr.Dataset", *, estimator: str | None = None, band: bool = Fals
     """
     n_members = ds.sizes["member"]
     ds = ds if estimator is None else measured(ds, estimator)
-    first = [str(ds.attrs.get("title", "run")), _members(n_members), _epochs(ds, estimator)]
+    first = [naming.shorten(ds.attrs.get("title", "run"), TITLE), _members(n_members), _epochs(ds, estimator)]
     if band and n_members > 1:
         first.append("mean ± 1 sd over members")
     lines = ["  ·  ".join(first)]

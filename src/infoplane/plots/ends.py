@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane.errors import InputError
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 from infoplane.results import mean_interval
 from infoplane.runs.combine import split
 
@@ -81,7 +81,7 @@ def ends(
         style.dress(ax, "", "I(X;T) (bits)" if ax is axes[0] else "")
         ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
         held += [_draw(ax, line) for line in lines]
-        ax.set_xticks(range(len(layers)), layers, fontsize=style.SMALL, rotation=30, ha="right", rotation_mode="anchor")
+        style.layer_ticks(ax, range(len(layers)), layers, columns=len(panels))
     every = np.concatenate(held)
     axes[0].set_ylim(
         style.include((0.0, float(np.nanmax(every))), every, 0.04, 0.08)
@@ -154,5 +154,5 @@ def _name(figure: "Figure", colours: Mapping[str, Any]) -> None:
     """Name the networks beside the panels."""
     from matplotlib.lines import Line2D
 
-    marks = [Line2D([], [], label=label, color=colour, **KEY) for label, colour in colours.items()]
+    marks = [Line2D([], [], label=naming.shorten(label), color=colour, **KEY) for label, colour in colours.items()]
     figure.legend(handles=marks, loc="outside right center", **style.LEGEND)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane.errors import InputError
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 from infoplane.results import normalised_gradients
 from infoplane.runs.combine import split
 
@@ -48,7 +48,7 @@ def gradients(ds: "xr.Dataset") -> "Figure":
     for (labels, part), axes in zip(parts, grid, strict=True):
         _draw_row(axes, part, [colours[str(layer)] for layer in part["layer"].values])
         title = "  ".join(map(str, labels.values()))
-        axes[0].set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
+        axes[0].set_title(naming.shorten(title, 60), loc="left", fontsize=style.NORMAL, color=style.INK)
     for ax in grid[-1]:
         ax.set_xlabel(content.epoch_word(parts[0][1]), fontsize=style.NORMAL, color=style.INK)
     style.layer_legend(figure, colours)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane.errors import InputError
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,7 +44,8 @@ def histograms(ds: "xr.Dataset") -> "Figure":
     known = ds["histogram"].notnull().any(["member", "layer", "cell"]).values
     shares, _ = content.mean_sd(ds["histogram"].transpose("member", "epoch", "layer", "cell").values[:, known])
     epochs, lower = ds["epoch"].values[known], ds["cell"].values
-    layers = [str(layer) for layer in ds["layer"].values]
+    shown, left_out = style.choose_panels(ds["layer"].values)
+    layers = [str(ds["layer"].values[place]) for place in shown]
     n_rows = -(-len(layers) // COLUMNS)
     figure = style.new_figure(style.SINGLE, 0.9 + 1.2 * n_rows)
     grid = figure.subplots(n_rows, min(COLUMNS, len(layers)), squeeze=False, sharex=True, sharey=True)
@@ -54,8 +55,8 @@ def histograms(ds: "xr.Dataset") -> "Figure":
     for index, (ax, layer) in enumerate(zip(used, layers, strict=True)):
         last = index + COLUMNS >= len(layers)
         style.dress(ax, content.epoch_word(ds) if last else "", "activation" if index % COLUMNS == 0 else "")
-        ax.set_title(layer, loc="left", fontsize=style.SMALL, color=style.INK)
-        _draw(ax, epochs, shares[:, index])
+        ax.set_title(naming.shorten(layer, 20), loc="left", fontsize=style.SMALL, color=style.INK)
+        _draw(ax, epochs, shares[:, shown[index]])
         style.epoch_axis(ax, int(epochs[-1]))
         if last:
             ax.xaxis.set_tick_params(labelbottom=True)
@@ -63,7 +64,7 @@ def histograms(ds: "xr.Dataset") -> "Figure":
     _draw_bar(figure, used)
     first, *problems = content.caption(ds)
     told = "mean over members  ·  cells are 0.05 wide from −1 to 1, ever wider beyond"
-    style.write_caption(figure, [first, told, *problems])
+    style.write_caption(figure, [first, told, *left_out, *problems])
     return figure
 
 

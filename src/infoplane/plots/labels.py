@@ -1,7 +1,8 @@
 """Names beside points: each finds the free place nearest to a point of its own, with a thin line between.
 
 Places around the points are tried in many directions and distances; a place costs what it would hide.
-Names that share their points share a place. All lengths are in printer's points, 1/72 inch.
+Names that share their points share a label. Of many names, as many are written as have room: those whose points lie
+far apart. No name changes the axes. All lengths are in printer's points, 1/72 inch.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from infoplane.plots import style
+from infoplane.plots import naming, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ ANGLES = np.deg2rad(np.arange(90, 450, 15))
 DISTANCES = (3.0, 7.0, 12.0, 18.0, 26.0, 36.0, 48.0, 64.0)
 """Directions and distances that are tried, from the point to the edge of the name."""
 
-OVERLAP, OUTSIDE, CROSSING, HIDDEN, PASSED = 1e4, 1e4, 100.0, 2.0, 2.0
+OVERLAP, OUTSIDE, CROSSING, HIDDEN, PASSED = 1e5, 1e5, 100.0, 2.0, 2.0
 """Costs of touching another name, of leaving the axes, of crossing another name's line, of each square point
 of the drawing that a name hides and each place where its line runs over it; a point of distance costs 1."""
 
@@ -40,6 +41,12 @@ BLUR = 5
 """Width of what counts as drawn around a point of the drawing."""
 
 ROUNDS = 4
+
+MOST, THINNED = 12, 7
+"""Labels up to which all are tried; how many of more are tried, as more would hide the drawing."""
+
+WIDEST = 0.8
+"""Share of the axes' width that the longest label may take."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +62,18 @@ class Places:
 def place_names(ax: "Axes", anchors: Mapping[str, Points], drawn: Sequence[tuple[Points, float]]) -> "list[Annotation]":
     """Write names beside their points, away from each other, from what is drawn and from the axes' edge.
 
+    Names of the same points are joined: "layer1.0 … layer4.1 (8)". Labels that have no room are left out. The first and
+    the last name are the last to go.
+
     Args:
         ax: where; its limits must be final.
         anchors: for each name the points that it may stand beside, in data coordinates, the best first; as
             many for each name.
         drawn: points of the drawing in data coordinates, dense where it should not be hidden, and how much
             that matters from 0 to 1.
+
+    Returns:
+        The labels that are written.
     """
     figure = ax.figure.canvas.figure
     figure.draw_without_rendering()  # settles the layout, which decides where data lie on the page
@@ -71,19 +84,26 @@ def place_names(ax: "Axes", anchors: Mapping[str, Points], drawn: Sequence[tuple
         return ax.transData.transform(points) * scale - corner
 
     ink = _ink([(on_page(points), weight) for points, weight in drawn], size)
-    shared = _share({name: on_page(points) for name, points in anchors.items()})
-    notes = [_annotate(ax, name) for name in shared]
-    places = [_places(points, _size(note) * scale, ink) for note, points in zip(notes, shared.values(), strict=True)]
-    for note, options, chosen in zip(notes, places, _arrange(places), strict=True):
-        centre, point = options.centres[chosen], options.points[chosen]
-        note.xy = tuple(ax.transData.inverted().transform((point + corner) / scale))
-        note.set_position(tuple(centre - point))
-    return notes
+    groups = _farthest(_share({name: on_page(points) for name, points in anchors.items()}))
+    notes = [_fitting(ax, names, size[0] * WIDEST, scale) for names, _ in groups]
+    places = [_places(points, _size(note) * scale, ink) for note, (_, points) in zip(notes, groups, strict=True)]
+    chosen = _arrange(places)
+    for index in _crowded(places, chosen):
+        notes[index].remove()
+        del chosen[index]
+    for index, place in chosen.items():
+        centre, point = places[index].centres[place], places[index].points[place]
+        notes[index].xy = tuple(ax.transData.inverted().transform((point + corner) / scale))
+        notes[index].set_position(tuple(centre - point))
+    return [notes[index] for index in sorted(chosen)]
 
 
-def _share(anchors: Mapping[str, Points]) -> dict[str, Points]:
-    """Join names whose points are the same: "hidden1, hidden2"."""
-    groups: list[tuple[list[str], Points]] = []
+Group = tuple[list[str], Points]
+
+
+def _share(anchors: Mapping[str, Points]) -> list[Group]:
+    """Join names whose points are the same."""
+    groups: list[Group] = []
     for name, points in anchors.items():
         for names, theirs in groups:
             if np.abs(theirs - points).max() <= SAME:
@@ -91,11 +111,51 @@ def _share(anchors: Mapping[str, Points]) -> dict[str, Points]:
                 break
         else:
             groups.append(([name], points))
-    return {", ".join(names): points for names, points in groups}
+    return groups
+
+
+def _farthest(groups: list[Group]) -> list[Group]:
+    """Return the groups, the most important first; of more than `MOST` only `THINNED`, like the ticks of a scale.
+
+    After the first and the last group, each further one is that whose first point lies farthest from those chosen. In
+    a thinned drawing a group of a few neighbors has the first one's name alone.
+    """
+    thinned = len(groups) > MOST
+    many = sum(len(names) for names, _ in groups) / 4
+    points = np.array([points[0] for _, points in groups]).reshape(-1, 2)
+    chosen = list(dict.fromkeys([0, len(groups) - 1]))[: len(groups)]
+    apart = np.linalg.norm(points[:, None] - points[chosen], axis=2).min(axis=1, initial=np.inf)
+    while len(chosen) < (THINNED if thinned else len(groups)):
+        apart[chosen] = -1.0
+        chosen.append(int(apart.argmax()))
+        apart = np.minimum(apart, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    kept = [groups[index] for index in chosen]
+    return [(names[:1] if thinned and len(names) < many else names, points) for names, points in kept]
+
+
+def _fitting(ax: "Axes", names: Sequence[str], width: float, scale: float) -> "Annotation":
+    """Annotate with the longest label that fits into a width."""
+    note = _annotate(ax, naming.join(names))
+    for most in range(2 * naming.LONG, 4, -4):
+        note.set_text(naming.join(names, most))
+        if _size(note)[0] * scale <= width:
+            break
+    return note
+
+
+def _crowded(places: "Sequence[Places]", chosen: dict[int, int]) -> list[int]:
+    """Return the labels to leave out: from the last on, those that touch another label or leave the axes."""
+    out: list[int] = []
+    for index in reversed(range(len(places))):
+        others = [_cost_beside(places[index], places[k], chosen[k]) for k in chosen if k != index and k not in out]
+        cost = np.sum([places[index].costs, *others], axis=0)[chosen[index]]
+        if cost >= min(OVERLAP, OUTSIDE):
+            out.append(index)
+    return out
 
 
 def _annotate(ax: "Axes", name: str) -> "Annotation":
-    return ax.annotate(
+    note = ax.annotate(
         name,
         xy=(0, 0),
         xytext=(0, 0),
@@ -109,6 +169,8 @@ def _annotate(ax: "Axes", name: str) -> "Annotation":
         arrowprops={"arrowstyle": "-", "linewidth": 0.5, "color": style.GREY, "shrinkA": 0, "shrinkB": 2},
         annotation_clip=False,
     )
+    note.set_in_layout(False)  # a label never moves the axes
+    return note
 
 
 def _size(note: "Annotation") -> Pair:
@@ -156,7 +218,7 @@ def _sum_inside(ink: Grid, low: Points, high: Points) -> Costs:
     return total[right, top] - total[left, top] - total[right, bottom] + total[left, bottom]
 
 
-def _arrange(places: Sequence[Places]) -> list[int]:
+def _arrange(places: Sequence[Places]) -> dict[int, int]:
     """Choose a place for each name: each in turn takes its cheapest, given the others, until none moves."""
     chosen: dict[int, int] = {}
     for _ in range(ROUNDS):
@@ -166,7 +228,7 @@ def _arrange(places: Sequence[Places]) -> list[int]:
             chosen[index] = int(np.sum([options.costs, *others], axis=0).argmin())
         if chosen == before:
             break
-    return [chosen[index] for index in range(len(places))]
+    return chosen
 
 
 def _cost_beside(options: Places, other: Places, chosen: int) -> Costs:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Limits = tuple[float, float]
 
+FEW = 12
+"""Layers up to which paths have their full width."""
+
 BASELINE: dict[str, Any] = {"s": 17, "marker": "D", "color": "white", "edgecolors": style.GREY, "linewidths": 0.9}
 
 
@@ -95,7 +98,7 @@ def draw_plane(ax: "Axes", ds: "xr.Dataset", information: "xr.DataArray", *, sma
         _draw_members(ax, values)
     _draw_chains(ax, node, mean, epochs, colours)
     for layer, path in zip(ds["layer"].values, mean.swapaxes(0, 1), strict=True):
-        _draw_path(ax, str(layer), path, epochs, colours)
+        _draw_path(ax, str(layer), path, epochs, colours, thin=min(1.0, FEW / mean.shape[1]))
     ax.plot(*node, gid="input", **style.NODE)
 
 
@@ -189,8 +192,13 @@ def _draw_path(
     path: Float[np.ndarray, "epoch 2"],
     epochs: Int[np.ndarray, " epoch"],
     colours: dict[str, Any],
+    *,
+    thin: float,
 ) -> None:
-    """Draw a layer's mean path; each piece has the colour of the epoch where it ends."""
+    """Draw a layer's mean path; each piece has the colour of the epoch where it ends.
+
+    ``thin`` is the share of the usual width: lower where there are many layers, which would run into one area.
+    """
     from matplotlib.collections import LineCollection
 
     known = np.isfinite(path).all(axis=1)
@@ -198,11 +206,18 @@ def _draw_path(
     if not len(path):
         return
     pieces = np.stack([path[:-1], path[1:]], axis=1)
-    line = {"linewidths": 2.0, "capstyle": "round", "zorder": 4}
+    # nothing leaves the axes, and layouts of hundreds of artists take seconds
+    line = {"linewidths": max(2.0 * thin, 0.5), "capstyle": "round", "zorder": 4, "in_layout": False}
     ax.add_collection(
         LineCollection(list(pieces), array=epochs[1:], gid=f"mean {layer}", **line, **colours), autolim=False
     )
-    ends = {"s": 14, "edgecolors": style.INK, "linewidths": 0.6, "zorder": 5}
+    ends = {
+        "s": max(14 * thin, 5),
+        "edgecolors": style.INK,
+        "linewidths": max(0.6 * thin, 0.3),
+        "zorder": 5,
+        "in_layout": False,
+    }
     if len(path) > 1:
         ax.scatter(*path[-1], c=epochs[-1:], gid=f"end {layer}", **ends, **colours)
     ax.scatter(*path[0], color="white", gid=f"start {layer}", **ends)

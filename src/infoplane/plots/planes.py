@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from infoplane.errors import InputError
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 from infoplane.plots.plane import draw_colour_bar, draw_plane, hold_all, name_layers
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def planes(ds: "xr.Dataset", *, titles: Sequence[str] | None = None) -> "Figure"
     drawn = [(content.measured(ds, name), content.select(ds, name)[1]) for name in names]
     for index, (ax, one, title) in enumerate(zip(used, drawn, titles or names, strict=True)):
         draw_plane(ax, *one, small=True)
-        ax.set_title(title, loc="left", fontsize=style.NORMAL, color=style.INK)
+        ax.set_title(naming.shorten(title, 40), loc="left", fontsize=style.NORMAL, color=style.INK)
         ax.label_outer(remove_inner_ticks=False)
         if index + COLUMNS >= len(names):  # nothing stands below
             ax.xaxis.set_tick_params(labelbottom=True)

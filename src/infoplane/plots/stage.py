@@ -67,7 +67,7 @@ class Stage:
         plane.plot(ds.attrs["input_entropy"], ds.attrs["label_information"], **style.OPEN_NODE)
         lines = [part for line in content.caption(ds, estimator=estimator) for part in textwrap.wrap(line, 78)]
         plane.set_title("\n".join(lines), loc="left", fontsize=style.SMALL - 0.5, color=style.GREY, linespacing=1.3)
-        style.layer_legend(self._figure, ds["layer"].values, node=style.OPEN_NODE)
+        style.layer_legend(self._figure, ds["layer"].values, node=style.OPEN_NODE, shrink=0.85)
         style.dress(clock, "", "")
         clock.spines["left"].set_visible(False)
         clock.set_yticks([])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from infoplane.plots import naming
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap, SymLogNorm
@@ -40,6 +42,12 @@ LAYER_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7
 
 LINEAR = {"linthresh": 1, "linscale": 0.45, "base": 10}
 """The scale of epochs: logarithmic from 1; from 0 to 1 it is 0.45 / (1 − 1/10) = half a decade (matplotlib's rule)."""
+
+LISTED, NAMED, SHORT = 12, 7, 18
+"""Layers up to which a legend lists all; layers named beside a color bar; characters of a name in a legend."""
+
+PANELS, TICKS = 24, 16
+"""Layers that get a panel each; layers named below the panels of a figure."""
 
 Colours = Float[np.ndarray, "layer 4"]
 
@@ -138,19 +146,86 @@ def draw_rug(ax: "Axes", epochs: Int[np.ndarray, " epoch"]) -> None:
     ax.vlines(epochs, 0, 0.025, transform=ax.get_xaxis_transform(), gid="measured", **thin)
 
 
-def layer_legend(figure: "Figure", layers: Iterable[str], *, node: dict[str, Any] | None = None) -> None:
-    """Name the colours of the layers, and the input's mark where it is given, beside the panels."""
+def layer_legend(
+    figure: "Figure", layers: Iterable[str], *, node: dict[str, Any] | None = None, shrink: float = 1.0
+) -> None:
+    """Name the colors of the layers, and the input's mark where it is given, beside the panels.
+
+    More than `LISTED` layers get a color bar by depth in place of a list, which would cover the figure.
+
+    Args:
+        figure: whose panels are complete.
+        layers: names in order.
+        node: look of the input's mark, if it is drawn.
+        shrink: share of the panels' height that a color bar takes, from their top.
+    """
     from matplotlib.lines import Line2D
 
     names = [str(layer) for layer in layers]
+    if len(names) > LISTED:
+        _depth_bar(figure, names, node, shrink)
+        return
     dots = {"marker": "o", "linestyle": "none", "markersize": 4.5}
     marks = [
-        Line2D([], [], label=name, **dots, color=colour)
-        for name, colour in zip(names, layer_colours(len(names)), strict=True)
+        Line2D([], [], label=str(place), **dots, color=colour) for place, colour in enumerate(layer_colours(len(names)))
     ]
+    labels = [naming.shorten(name, _letters(figure)) for name in names]
     if node is not None:
         marks.insert(0, Line2D([], [], label="input", **node))
-    figure.legend(handles=marks, loc="outside right center", **LEGEND)
+        labels.insert(0, "input")
+    shown = figure.legend(handles=marks, loc="outside right center", **LEGEND)
+    for text, label in zip(shown.get_texts(), labels, strict=True):
+        text.set_text(label)  # as the label of a mark, "_name" would be left out
+
+
+def _letters(figure: "Figure") -> int:
+    """Return how many letters of a name fit beside the panels and leave them most of the width."""
+    return min(SHORT, int(3 * figure.get_figwidth()))
+
+
+def _depth_bar(figure: "Figure", names: Sequence[str], node: dict[str, Any] | None, shrink: float) -> None:
+    """Draw the colors of many layers as one bar, the first layer at its top, with the names of some."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import BoundaryNorm, ListedColormap
+
+    steps = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
+    colours = ScalarMappable(steps, ListedColormap(layer_colours(len(names))))
+    axes = [ax for ax in figure.axes if ax.get_visible()]
+    place: dict[str, Any] = {"fraction": 0.045, "pad": 0.02, "aspect": 28, "shrink": shrink, "anchor": (0.0, 1.0)}
+    bar = figure.colorbar(colours, ax=axes, **place)
+    places = naming.spread(len(names), NAMED)
+    bar.set_ticks(places, labels=[naming.shorten(names[place], _letters(figure)) for place in places])
+    bar.ax.minorticks_off()
+    bar.ax.invert_yaxis()
+    bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2.5, color=GREY, labelcolor=INK)
+    bar.outline.set(linewidth=0.6, edgecolor=GREY)
+    title = f"{len(names)} layers"
+    bar.ax.set_title(f"□ input\n{title}" if node else title, fontsize=SMALL, color=INK, loc="left")
+
+
+def layer_ticks(ax: "Axes", places: Sequence[float | int], layers: Iterable[Any], *, columns: int = 1) -> None:
+    """Name layers below an axes: of many some, evenly apart, and slanted if they would touch each other.
+
+    Args:
+        ax: whose layers are named.
+        places: where each layer is on the horizontal axis.
+        layers: names in order.
+        columns: axes beside each other in the figure, which share its width.
+    """
+    names = [str(layer) for layer in layers]
+    shown = naming.spread(len(names), max(TICKS // columns, 4))
+    labels = [naming.shorten(names[index], SHORT) for index in shown]
+    crowded = sum(map(len, labels)) + 2 * len(labels) > 0.8 * LETTERS * ax.figure.canvas.figure.get_figwidth() / columns
+    slanted: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+    ax.set_xticks([places[index] for index in shown], labels, fontsize=SMALL, **slanted)
+
+
+def choose_panels(layers: Iterable[Any]) -> tuple[list[int], list[str]]:
+    """Return the places of the layers that get a panel each, and the sentence for a caption if some have none."""
+    names = list(layers)
+    places = naming.spread(len(names), PANELS)
+    told = f"{len(places)} of {len(names)} layers; ds.sel(layer=[…]) chooses others"
+    return places, [told] * (len(places) < len(names))
 
 
 def legend(ax: "Axes") -> None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from infoplane.plots import content, style
+from infoplane.plots import content, naming, style
 from infoplane.plots.plane import draw_colour_bar, draw_plane, hold_all, name_layers
 from infoplane.runs.combine import split
 
@@ -38,7 +38,9 @@ def variants(ds: "xr.Dataset", *, estimator: str | None = None) -> "Figure":
     for index, (ax, (labels, part), one) in enumerate(zip(used, parts, drawn, strict=True)):
         draw_plane(ax, *one, small=True)
         colour = style.GREY if content.is_baseline(part) else style.INK
-        ax.set_title("  ".join(map(str, labels.values())), loc="left", fontsize=style.NORMAL, color=colour)
+        ax.set_title(
+            naming.shorten("  ".join(map(str, labels.values())), 40), loc="left", fontsize=style.NORMAL, color=colour
+        )
         ax.label_outer(remove_inner_ticks=False)
         if index + columns >= len(parts):  # nothing stands below
             ax.xaxis.set_tick_params(labelbottom=True)

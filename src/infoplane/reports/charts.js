@@ -99,19 +99,29 @@ function namesOf(panel, layers, now, state) {
     const first = now.findIndex((one, before) => before <= place && names[before].length + (before === place) && near(one, now[place]));
     names[first < 0 ? place : first].push(brief(panel.layers[layer], 20));
   });
-  return names.map((shared) => brief(inRow(shared), 44));
+  const most = Math.max(12, Math.min(44, Math.floor((0.8 * state.size[0]) / LETTER)));
+  return names.map((shared) => inRow(shared, most));
 }
 
-// "hidden1, hidden2, hidden3" is "hidden1–3".
-function inRow(names) {
+// "hidden1, hidden2, hidden3" is "hidden1–3"; a long list is "layer1.0 … layer4.1 (8)".
+function inRow(names, most) {
+  if (names.length < 2) return brief(names.join(""), most);
   const parts = names.map((name) => /^(.*?)([0-9]{1,4})$/.exec(name));
   const follows = (part, place) => part && part[1] === parts[0][1] && Number(part[2]) === Number(parts[0][2]) + place;
-  return names.length > 1 && parts[0] && parts.every(follows) ? `${names[0]}–${parts[parts.length - 1][2]}` : names.join(", ");
+  if (parts[0] && parts.every(follows)) return brief(`${names[0]}–${parts[parts.length - 1][2]}`, most);
+  const listed = names.join(", ");
+  if (names.length <= 3 && listed.length <= Math.min(most, 28)) return listed;
+  const each = Math.max(4, Math.floor((most - 4 - `(${names.length})`.length) / 2));
+  return `${brief(names[0], each)} … ${brief(names[names.length - 1], each)} (${names.length})`;
 }
 
+const LETTER = 7.2; // average width of a letter of a name, in pixels
+const CROWDED = 30; // square pixels of points and names that a name may cover when there are many
+const ALL_NAMED = 3; // labels up to which each is written, wherever it stands
 const PLACES = ["top center", "top left", "top right", "bottom center", "bottom left", "bottom right"];
 
 // Where each name stands beside its point: the first place where it is whole and crosses no point and no other name.
+// Of many names, those without such a place are left out; the text under the pointer still names the layer.
 function standsOf(panel, names, now, state) {
   const [width, height] = state.size;
   const pixels = (one) => one.map((value, v) => ((value - state.ranges[v][0]) / (state.ranges[v][1] - state.ranges[v][0])) * [width, height][v]);
@@ -120,13 +130,28 @@ function standsOf(panel, names, now, state) {
   if (panel.hx !== null && panel.ixy !== null) taken.push(boxOf("bottom right", pixels([panel.hx, panel.ixy]), 36));
   const outside = ([left, right, low, high]) => Math.max(0, -left) + Math.max(0, right - width) + Math.max(0, -low) + Math.max(0, high - height);
   const shared = (one, other) => Math.max(0, Math.min(one[1], other[1]) - Math.max(one[0], other[0])) * Math.max(0, Math.min(one[3], other[3]) - Math.max(one[2], other[2]));
-  return names.map((text, place) => {
-    const boxes = PLACES.map((where) => boxOf(where, points[place], 7.2 * [...text].length));
+  const many = names.filter((text) => text).length > ALL_NAMED;
+  const stands = names.map(() => PLACES[0]);
+  for (const place of inTurn(names.length)) {
+    const text = names[place];
+    if (!text) continue;
+    const boxes = PLACES.map((where) => boxOf(where, points[place], LETTER * [...text].length));
     const costs = boxes.map((box) => 20 * outside(box) + taken.reduce((sum, one, at) => sum + (at === place ? 0 : shared(box, one)), 0));
     const best = Math.max(costs.indexOf(Math.min(...costs)), 0); // none where a point has no value
-    if (text && Number.isFinite(costs[best])) taken.push(boxes[best]);
-    return PLACES[best];
-  });
+    stands[place] = PLACES[best];
+    if (many && !(costs[best] < CROWDED)) names[place] = "";
+    else if (Number.isFinite(costs[best])) taken.push(boxes[best]);
+  }
+  return stands;
+}
+
+// Places in the order in which they are given room: the first, the last, then every middle between two of these.
+function inTurn(count) {
+  const turn = [0, count - 1].slice(0, count);
+  for (let step = count - 1; step > 1; step = Math.ceil(step / 2)) {
+    for (let place = 0; place < count; place += Math.ceil(step / 2)) if (!turn.includes(place)) turn.push(place);
+  }
+  return turn;
 }
 
 function boxOf(where, [x, y], length) {
