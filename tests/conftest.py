@@ -1,5 +1,7 @@
 """Shared by all tests: two CPU devices, each program compiled once, a plain network to compare with."""
 
+import gc
+
 import jax
 import numpy as np
 import pytest
@@ -13,6 +15,17 @@ def compiled_once(tmp_path_factory):
     jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.devices()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory_returned():
+    """Drop compiled programs after each file: kept for a whole session they take more memory than any test.
+
+    The cache on disk still spares their compilation in later files.
+    """
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 def _plain_activations(weights, member, act, x):

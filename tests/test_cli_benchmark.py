@@ -25,10 +25,10 @@ def test_the_table_has_a_line_a_task_and_mean_absolute_errors(measured):
     assert code == 0, err
     assert out.startswith("information in bits, 300 samples, mean over 2 seeds\n")
     assert re.search(r"^task +true +gaussian +copula\(then=ksg1, k=5\)$", out, re.MULTILINE)
-    assert re.search(r"^1v1-normal-0.75 +0\.5963 +0\.\d{4} +0\.\d{4}$", out, re.MULTILINE)
-    assert re.search(r"^student-identity-1-1-1 +0\.3234 +-?\d\.\d{4} +-?0\.\d{4}$", out, re.MULTILINE)
-    assert re.search(r"^mean absolute error, bits +\d\.\d{4} +\d\.\d{4}$", out, re.MULTILINE)
-    assert re.search(r"^mean absolute error, nats +\d\.\d{4} +\d\.\d{4}$", out, re.MULTILINE)
+    assert re.search(r"^1v1-normal-0.75 +0\.5963 +0\.\d{1,4} +0\.\d{1,4}$", out, re.MULTILINE)
+    assert re.search(r"^student-identity-1-1-1 +0\.3234 +-?\d\.\d{1,4} +-?0\.\d{1,4}$", out, re.MULTILINE)
+    assert re.search(r"^mean absolute error, bits +\d\.\d{1,4} +\d\.\d{1,4}$", out, re.MULTILINE)
+    assert re.search(r"^mean absolute error, nats +\d\.\d{1,4} +\d\.\d{1,4}$", out, re.MULTILINE)
 
 
 def test_progress_goes_to_stderr(measured):
@@ -67,7 +67,7 @@ def test_ctrl_c_prints_and_keeps_what_was_measured(tmp_path, monkeypatch):
 def test_a_task_that_an_estimator_cannot_measure_is_named_with_the_reason():
     code, out, _ = infoplane("benchmark", "estimators", *ONE, "--estimators", "gaussian,ksg1(k=1000)")
     assert code == 0
-    assert re.search(r"^1v1-normal-0.75 +0\.5963 +0\.\d{4} +nan$", out, re.MULTILINE)
+    assert re.search(r"^1v1-normal-0.75 +0\.5963 +0\.\d{1,4} +–$", out, re.MULTILINE)
     assert re.search(r"^ksg1\(k=1000\) has no number for 1v1-normal-0.75: .*300 samples", out, re.MULTILINE)
 
 

@@ -23,12 +23,20 @@ def folder(tmp_path_factory):
     return place
 
 
-def test_a_run_gets_a_table_with_four_decimals_and_what_it_lacks(folder):
+def test_a_run_gets_a_table_with_four_digits_and_what_it_lacks(folder):
     code, out, err = infoplane("claims", folder)
     assert (code, err) == (0, "")
-    assert re.search(r"^fitting +tanh, binning, hidden2 +-?\d+\.\d{4} bits", out, re.MULTILINE)
+    assert re.search(r"^fitting +tanh, binning, hidden2 +-?\d+(\.\d{1,4})? bits", out, re.MULTILINE)
     assert re.search(r"^mein Lauf µ: \d+ confirmed, \d+ denied, \d+ not decided$", out, re.MULTILINE)
     assert "fitting-is-short: needs at least 2000 epochs of training; this run has 6" in out
+
+
+def test_claims_that_do_not_concern_the_run_are_a_count_until_all_are_asked_for(folder):
+    own, every = (infoplane("claims", folder, *option)[1] for option in ([], ["--all"]))
+    listed = {id_ for id_ in CLAIMS if re.search(rf"^ *{re.escape(id_)}[ :]", own, re.MULTILINE)}
+    assert f"{len(CLAIMS) - len(listed)} other claims do not concern this run; --all lists them" in own
+    assert {id_ for id_ in CLAIMS if re.search(rf"^ *{re.escape(id_)}[ :]", every, re.MULTILINE)} == set(CLAIMS)
+    assert "--all" not in every
 
 
 def test_several_folders_have_a_table_each(folder):

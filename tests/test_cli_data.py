@@ -54,7 +54,7 @@ def test_list_says_what_a_folder_and_those_in_it_hold(tmp_path):
     lines = out.partition(f"in {tmp_path}:\n")[2].splitlines()
     assert [line.split()[0] for line in lines] == ["mnist", "idx"]
     # two of six rows are equal: H(X) = log2 6 − 2/6 bits
-    assert "6 test rows of 28 × 28, 5 classes, 5 distinct (1 repeat another), H(X) = 2.2516 bits" in lines[0]
+    assert "6 test rows of 28 × 28, 5 classes, 5 distinct (1 repeat another), H(X) = 2.252 bits" in lines[0]
     assert lines[0].endswith("; content is another one than the known")
     assert "cannot be read: t10k-labels-idx1-ubyte: holds 2 labels" in lines[1]
 

@@ -7,6 +7,7 @@ import pytest
 
 import infoplane as ip
 from in_process import infoplane
+from infoplane._numbers import digits
 from infoplane.cli.arrays import read_array
 from infoplane.cli.estimate import estimate_lines
 from infoplane.errors import InputError
@@ -31,23 +32,23 @@ def test_bits_have_four_decimals_and_are_those_of_the_library(saved):
     code, out, err = infoplane("estimate", "--x", saved["x"], "--y", saved["y"], "--estimator", "gaussian")
     assert (code, err) == (0, "")
     expected = ip.mutual_information(*saved["arrays"], "gaussian").bits
-    assert f"I(X;Y) = {expected:.4f} bits by gaussian\n" in out
+    assert f"I(X;Y) = {digits(expected)} bits by gaussian\n" in out
     assert f"x: {saved['x']}, 500 rows × 2 columns, continuous\n" in out
 
 
 def test_parameters_reach_the_estimator(saved):
     files = ["--x", saved["x"], "--y", saved["y"], "--estimator", "ksg1"]
     expected = ip.mutual_information(*saved["arrays"], "ksg1", k=7, norm="euclidean").bits
-    assert f"{expected:.4f} bits" in infoplane("estimate", *files, "--set", "k=7", "--set", "norm=euclidean")[1]
+    assert f"{digits(expected)} bits" in infoplane("estimate", *files, "--set", "k=7", "--set", "norm=euclidean")[1]
 
 
 def test_uncertainty_and_null_are_printed_and_fixed_by_the_seed(saved):
     files = ["--x", saved["x"], "--y", saved["y"], "--estimator", "gaussian", "--uncertainty", "--null", 20]
     _, out, _ = infoplane("estimate", *files, "--seed", 3)
     found = ip.mutual_information(*saved["arrays"], "gaussian", seed=3, uncertainty=True, null=20)
-    assert f"standard error: {found.std_error:.4f} bits" in out
-    assert f"95 % interval: {found.interval[0]:.4f} to {found.interval[1]:.4f} bits" in out
-    assert f"20 shuffles of y: {found.null.mean:.4f} ± {found.null.sd:.4f} bits, p = {found.null.p:.3g}" in out
+    assert f"standard error: {digits(found.std_error)} bits" in out
+    assert f"95 % interval: {digits(found.interval[0])} to {digits(found.interval[1])} bits" in out
+    assert f"20 shuffles of y: {digits(found.null.mean)} ± {digits(found.null.sd)} bits, p = {found.null.p:.3g}" in out
     assert infoplane("estimate", *files, "--seed", 3)[1] == out
     assert infoplane("estimate", *files, "--seed", 4)[1] != out
 
@@ -57,7 +58,7 @@ def test_flags_come_with_an_explanation_and_the_reason():
         Estimate(bits=1.0, flags=frozenset({"ties", "ceiling"}), reason="3 % are copies", estimator="ksg1")
     )
     assert lines == [
-        "I(X;Y) = 1.0000 bits by ksg1",
+        "I(X;Y) = 1.000 bits by ksg1",
         "flag ceiling: The estimate is near the largest value that this estimator can give with so many samples.",
         f"flag ties: {ip.explain('ties').partition('. ')[0]}.",
         "reason: 3 % are copies",
@@ -66,7 +67,7 @@ def test_flags_come_with_an_explanation_and_the_reason():
 
 def test_bounds_are_called_bounds():
     assert estimate_lines(Estimate(bits=1.0, kind="upper", estimator="gaussian")) == [
-        "I(X;Y) = 1.0000 bits (an upper bound) by gaussian"
+        "I(X;Y) = 1.000 bits (an upper bound) by gaussian"
     ]
     shuffled = Estimate(bits=0.5, null=Null(0.01, 0.002, 0.04), estimator="ksg1")
     assert estimate_lines(shuffled, 50)[1] == "50 shuffles of y: 0.0100 ± 0.0020 bits, p = 0.04"
@@ -76,7 +77,7 @@ def test_bounds_are_called_bounds():
 def test_without_an_estimator_auto_chooses_and_says_why(saved, y, words):
     code, out, err = infoplane("estimate", "--x", saved["x"], "--y", saved[y])
     assert (code, err) == (0, "")
-    assert re.search(r"^I\(X;Y\) = \d\.\d{4} bits by auto$", out, re.MULTILINE)
+    assert re.search(r"^I\(X;Y\) = \d\.\d{1,4} bits by auto$", out, re.MULTILINE)
     assert re.search(rf"^reason: {words}", out, re.MULTILINE)
 
 

@@ -57,21 +57,21 @@ def test_an_estimate_shows_its_number_how_sure_it_is_and_what_to_distrust():
 
 def test_an_estimate_leaves_out_what_it_does_not_know():
     assert Page(ip.Estimate(bits=float("nan"), estimator="kde")._repr_html_()).words == [
-        "nan bits",
+        "– bits",
         "measured by",
         "kde",
     ]
 
 
 def test_a_bound_says_that_it_is_one():
-    assert Page(ip.Estimate(bits=1.0, kind="lower")._repr_html_()).words == ["1.0000 bits (lower)"]
+    assert Page(ip.Estimate(bits=1.0, kind="lower")._repr_html_()).words == ["1.000 bits (lower)"]
 
 
 def test_information_of_a_layer_shows_both_numbers():
     t, y = np.array([[0.0], [0.0], [1.0], [1.0]]), np.array([0, 0, 1, 1])
     words = Page(ip.layer_information(t, y, "exact")._repr_html_()).words
     assert words[:2] == ["exact", "I(X;T)"]
-    assert words[2].startswith("1.0000 bits")
+    assert words[2].startswith("1.000 bits")
     assert words[3] == "I(T;Y)"
     assert Page(ip.layer_information(t, None, "exact")._repr_html_()).words[-2] == "I(X;T)"
 
@@ -90,9 +90,9 @@ def test_a_data_set_shows_what_its_table_knows():
         "features": "1",
         "classes": "2: 2, 2 rows",
         "own division": "3 train, 1 test",
-        "H(X)": "1.5000 bits",
-        "H(Y)": "1.0000 bits",
-        "I(X;Y)": "1.0000 bits",
+        "H(X)": "1.500 bits",
+        "H(Y)": "1.000 bits",
+        "I(X;Y)": "1.000 bits",
     }
 
 

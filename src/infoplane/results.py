@@ -187,6 +187,19 @@ def load(path: str | Path) -> "xr.Dataset":
     return ds
 
 
+def output_of(ds: "xr.Dataset") -> str | None:
+    """Return the layer that gives the model's output, or None if the output was not recorded.
+
+    The attribute ``output_layer`` is the layer's name, and empty if no recorded layer gives the output. In results
+    without the attribute, which packaged experiments and older recordings make, the last layer is the output.
+    """
+    layers = [str(name) for name in ds["layer"].values]
+    if "output_layer" not in ds.attrs:
+        return layers[-1] if layers else None
+    named = str(ds.attrs["output_layer"])
+    return named if named in layers else None
+
+
 def config_of(ds: "xr.Dataset") -> dict[str, Any]:
     """Return the configuration that a result carries; nothing where it carries none."""
     return json.loads(ds.attrs.get("config", "{}"))

@@ -7,6 +7,7 @@ import pytest
 
 import infoplane as ip
 from infoplane import results
+from infoplane.experiments.claims import CLAIMS
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -38,7 +39,7 @@ def test_a_layer_shows_its_start_its_peak_its_end_and_a_sentence():
     table = ip.show(result()).tables[0]
     assert table.title == "binning: bins 30, edges idnns (bits)"
     assert table.rows[1] == [
-        "output", "2.00", "5.00", "epoch 1", "3.00", "0.75", "rises to 5.0 by epoch 1, then loses 2.0 ± 0.0 bits"
+        "output", "2.000", "5.000", "epoch 1", "3.000", "0.7500", "rises to 5.0 by epoch 1, then loses 2.0 ± 0.0 bits"
     ]  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def test_what_failed_is_said():
 
 def test_claims_that_have_numbers_are_shown():
     claims = ip.show(result()).tables[-1]
-    assert claims.title == "claims of the papers"
+    assert claims.title.startswith("claims of the papers (")
     assert {row[1] for row in claims.rows} <= {"confirmed", "denied", "not decided"}
 
 
@@ -70,3 +71,22 @@ def test_hostile_names_are_text():
 def test_what_is_no_result_is_refused():
     with pytest.raises(ip.InputError, match=r"ds is of type dict; expected a result, as from ip.load\(folder\)"):
         ip.show({})
+
+
+def test_one_member_has_no_page_of_claims_without_an_interval():
+    shown = ip.show(result().isel(member=[0]))
+    assert [table for table in shown.tables if table.title.startswith("claims")] == []
+
+
+def test_the_claims_that_do_not_concern_a_result_are_a_count():
+    table = ip.show(result()).tables[-1]
+    listed = {row[0] for row in table.rows}
+    count = int(table.title.partition("(")[2].partition(" ")[0])
+    assert count == len(CLAIMS) - len(listed)
+    assert "ip.claims(ds) lists all" in table.title
+
+
+def test_a_layer_without_numbers_has_no_row():
+    ds = result()
+    ds["information"][:, :, :, 0] = np.nan
+    assert [row[0] for row in ip.show(ds).tables[0].rows] == ["output"]

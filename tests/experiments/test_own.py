@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
+from infoplane._numbers import digits
 
 
 @pytest.fixture
@@ -22,8 +23,8 @@ def test_the_numbers_printed_are_those_of_layer_information(inputs, capsys):
     assert printed == str(made) + "\n"
     for name, t in network(inputs).items():
         known = ip.layer_information(t, labels, "kde")
-        assert f"{name:<6}  {known.input.bits:.4f}  {known.label.bits:.4f}" in printed
-    assert printed.startswith("kde: variance 0.1; 64 inputs, H(X) = 6.0000, H(Y) = ")
+        assert f"{name:<6}  {digits(known.input.bits):>6}  {digits(known.label.bits)}" in printed
+    assert printed.startswith("kde: variance 0.1; 64 inputs, H(X) = 6.000, H(Y) = ")
 
 
 def test_without_labels_the_table_has_no_label_information(inputs, capsys):

@@ -279,3 +279,17 @@ def test_the_command_writes_into_the_first_folder_and_records_the_checksum(make_
     assert path == tmp_path / "tanh" / "report.html"
     line = json.loads((tmp_path / "tanh" / "log.jsonl").read_text().splitlines()[-1])
     assert (line["path"], line["sha256"]) == ("report.html", hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def test_an_unfinished_run_says_so_at_the_top(make_result, written):
+    ds = make_result(members=3).sel(epoch=[0, 1, 2, 5])
+    ds["information"][:, 2] = np.nan
+    ds.attrs["failed"] = json.dumps([{"members": [2], "epoch": 5, "tries": 2, "reason": "killed", "labels": {}}])
+    text = written(ds).text
+    warning = "This run is not finished. Measured up to epoch 5 of 40. 1 task failed. 1 of 3 members have no values."
+    assert warning in text
+    assert text.index(warning) < text.index("What was run")
+
+
+def test_a_finished_run_has_no_such_warning(make_result, written):
+    assert "not finished" not in written(make_result()).text

@@ -21,6 +21,7 @@ def claims(
     json_: Annotated[bool, typer.Option("--json", help="Print every verdict as JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print every verdict as comma-separated text.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page of reproductions.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="List also the claims that do not concern the run.")] = False,
 ) -> None:
     """Say which claims of the papers a run confirms or denies.
 
@@ -40,7 +41,7 @@ def claims(
         typer.echo(table.to_markdown(answered), nl=False)
     else:
         for one in answered:
-            _show(one)
+            _show(one, every=all_)
 
 
 def _answer(folder: Path) -> "Answered":
@@ -54,8 +55,8 @@ def _answer(folder: Path) -> "Answered":
     return table.Answered(place.resolve().name, again.command(ds), judge(ds), table.pictures(place), table.purpose(ds))
 
 
-def _show(one: "Answered") -> None:
-    """Print the table of one result, a sentence a verdict, and what it lacks for the other claims."""
+def _show(one: "Answered", *, every: bool) -> None:
+    """Print the table of one result and what it lacks for its own claims, or for all."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -68,15 +69,18 @@ def _show(one: "Answered") -> None:
     shown = Table(title=f"{one.name}: {one.command}", title_justify="left", box=None, pad_edge=False)
     for heading in table.COLUMNS:
         shown.add_column(heading, overflow="fold")
-    for verdict in one.asked:
+    rows, lacking = (one.asked, one.lacking) if every else (one.chosen, one.needing)
+    for verdict in rows:
         *cells, said, reason = map(Text, table.row(verdict))
         said.stylize(COLOURS[verdict.verdict])
         shown.add_row(*cells, said, reason)
-    if one.asked:
+    if rows:
         console.print(shown)
-    counts = [f"{sum(v.verdict == said for v in one.asked)} {said}" for said in COLOURS]
+    counts = [f"{sum(v.verdict == said for v in rows)} {said}" for said in COLOURS]
     console.print(Text(f"{one.name}: {', '.join(counts)}"))
-    if one.lacking:
-        console.print(Text(f"not decided, since this result lacks what they need ({len(one.lacking)}):"))
-    for verdict in one.lacking:
+    if lacking:
+        console.print(Text(f"not decided, since this result lacks what they need ({len(lacking)}):"))
+    for verdict in lacking:
         console.print(Text(f"  {verdict.claim.id}: {verdict.reason}"))
+    if not every and one.n_others:
+        console.print(Text(f"{one.n_others} other claims do not concern this run; --all lists them"))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infoplane._numbers import digits
 from infoplane.cli.app import app
 from infoplane.errors import InputError
 
@@ -82,14 +83,14 @@ def estimate_lines(found: "Estimate", n_shuffles: int = 0) -> list[str]:
     from infoplane.estimators.flags import explain
 
     what = {"lower": " (a lower bound)", "upper": " (an upper bound)"}.get(found.kind, "")
-    lines = [f"I(X;Y) = {found.bits:.4f} bits{what} by {found.estimator}"]
+    lines = [f"I(X;Y) = {digits(found.bits)} bits{what} by {found.estimator}"]
     if found.std_error is not None:
-        lines.append(f"standard error: {found.std_error:.4f} bits")
+        lines.append(f"standard error: {digits(found.std_error)} bits")
     if found.interval is not None:
-        lines.append(f"95 % interval: {found.interval[0]:.4f} to {found.interval[1]:.4f} bits")
+        lines.append(f"95 % interval: {digits(found.interval[0])} to {digits(found.interval[1])} bits")
     if found.null is not None:
         null = found.null
-        lines.append(f"{n_shuffles} shuffles of y: {null.mean:.4f} ± {null.sd:.4f} bits, p = {null.p:.3g}")
+        lines.append(f"{n_shuffles} shuffles of y: {digits(null.mean)} ± {digits(null.sd)} bits, p = {null.p:.3g}")
     lines += [f"flag {flag}: {explain(flag).partition('. ')[0].rstrip('.')}." for flag in sorted(found.flags)]
     if found.reason:
         lines.append(f"reason: {found.reason}")

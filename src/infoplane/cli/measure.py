@@ -1,7 +1,6 @@
 """The command that measures the checkpoints of a model's training: measure."""
 
 import importlib
-import math
 import shlex
 import signal
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infoplane._numbers import digits
 from infoplane.cli.app import app
 from infoplane.errors import CheckpointWarning, InfoplaneError, InputError, did_you_mean
 
@@ -309,11 +309,11 @@ def _show_result(ds: "xr.Dataset", folder: Path) -> None:
 
 
 def _table(information: "xr.DataArray") -> list[str]:
-    """Return a line for each layer: I(X;T) first and last, I(T;Y) first and last, bits with 4 decimals."""
+    """Return a line for each layer: I(X;T) first and last, I(T;Y) first and last, in bits."""
     rows = [["layer", "I(X;T) first", "I(X;T) last", "I(T;Y) first", "I(T;Y) last"]]
     for layer in information["layer"].values:
         numbers = information.sel(layer=layer).transpose("variable", "epoch").values.ravel()
-        rows.append([str(layer), *("–" if math.isnan(bits) else f"{bits:.4f}" for bits in numbers)])
+        rows.append([str(layer), *(digits(bits) for bits in numbers)])
     width = max(len(row[0]) for row in rows)
     return [
         "  ".join([name.ljust(width), *(cell.rjust(len(rows[0][1])) for cell in cells)]) for name, *cells in rows

@@ -250,15 +250,16 @@ def _show_one(ds: "xr.Dataset") -> None:
     from infoplane.plots.content import describe_estimator
 
     for estimator in ds["estimator"].values:
-        layers = summary.summarise(ds, str(estimator))
+        every = summary.summarise(ds, str(estimator))
+        layers, empty = [one for one in every if not one.is_empty], [one.layer for one in every if one.is_empty]
         quantity = str(ds["quantity"].sel(estimator=estimator).item())
         other = "" if quantity == "Shannon" else f" of {quantity} information, which is not Shannon's"
         known = ds["information"].sel(estimator=estimator).notnull().any(["epoch", "layer", "variable"])
         members = f"{int(known.sum())} member{'s' if int(known.sum()) != 1 else ''}"
         typer.echo(f"\n{describe_estimator(ds, str(estimator))}; mean over {members}, in bits{other}")
         _table([summary.columns(), *(summary.row(layer) for layer in layers)])
-        for layer in layers:
-            typer.echo(f"{layer.layer}: {layer.sentence}")
+        for line in (*(f"{one.layer}: {one.sentence}" for one in layers), *summary.without_numbers(empty)):
+            typer.echo(line)
     for line in summary.remarks(ds):
         typer.echo(line)
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 
 from infoplane._html import table
+from infoplane._numbers import digits
 from infoplane.errors import InputError, did_you_mean
 
 Inputs = Float32[np.ndarray, "sample feature"]
@@ -78,7 +79,7 @@ class Dataset:
         repeats = self.n_samples - self.n_distinct
         distinct = f"{self.n_distinct} distinct ({repeats} repeat another)" if repeats else "all distinct"
         rows = f"{division or self.n_samples} rows of {size}"
-        return f"{rows}, {self.n_classes} classes, {distinct}, H(X) = {self.input_entropy:.4f} bits"
+        return f"{rows}, {self.n_classes} classes, {distinct}, H(X) = {digits(self.input_entropy)} bits"
 
     @property
     def input_entropy(self) -> float:
@@ -125,9 +126,9 @@ class Dataset:
             ("features", str(self.n_features)),
             ("classes", f"{self.n_classes}: {_spoken(np.unique(self.labels, return_counts=True)[1])} rows"),
             ("own division", ", ".join(parts)),
-            ("H(X)", f"{self.input_entropy:.4f} bits"),
-            ("H(Y)", f"{self.label_entropy:.4f} bits"),
-            ("I(X;Y)", f"{self.label_information:.4f} bits"),
+            ("H(X)", f"{digits(self.input_entropy)} bits"),
+            ("H(Y)", f"{digits(self.label_entropy)} bits"),
+            ("I(X;Y)", f"{digits(self.label_information)} bits"),
         ]
         return table(self.name, rows)
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane._arrays import Codes, as_labels, to_numpy
+from infoplane._numbers import digits
 from infoplane.errors import InputError
 from infoplane.estimators.base import SATURATION_MARGIN
 
@@ -203,7 +204,9 @@ class Quantity:
     def reason(self) -> str:
         """All that is to be said, each sentence once: one may stand for two flags."""
         plain = self.bits + (self.taken or 0.0)
-        bias = "" if self.taken is None else f"{self.taken:+.4f} bits of bias from few samples taken off {plain:.4f}"
+        bias = (
+            "" if self.taken is None else f"{self.taken:+.4g} bits of bias from few samples taken off {digits(plain)}"
+        )
         return "; ".join(text for text in dict.fromkeys([*self.notes.values(), bias, *self.remarks]) if text)
 
 

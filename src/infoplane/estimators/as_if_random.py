@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from infoplane._numbers import digits
 from infoplane.errors import InputError
 from infoplane.estimators import _random_bins as bins
 from infoplane.estimators import build
@@ -301,7 +302,7 @@ def _limit(whole: Estimate, bits: Mapping[int, Float[np.ndarray, "repeat part"]]
     # in the scatter between divisions.
     scatter = np.array([own.mean(axis=1).var(ddof=1) / len(own) for own in parts.values()])
     error, low, high = Spread(variance, freedom).interval(value, also=float(weights[1:] ** 2 @ scatter))
-    words = f"{whole.bits - value:+.4f} bits taken off {whole.bits:.4f} by a line in 1/M"
+    words = f"{whole.bits - value:+.4g} bits taken off {digits(whole.bits)} by a line in 1/M"
     reason = "; ".join(text for text in (whole.reason, words) if text)
     return dataclasses.replace(
         whole, bits=value, std_error=error, interval=(low, high), lower=None, upper=None, reason=reason

@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from infoplane._arrays import Codes, as_labels, as_samples
 from infoplane._html import table
+from infoplane._numbers import digits
 from infoplane.errors import InputError, did_you_mean
 
 SATURATION_MARGIN = 0.1
@@ -85,7 +86,7 @@ class Estimate:
 
 def _value(estimate: Estimate) -> str:
     """Return the number of an estimate with its unit, and what it is where it is no plain estimate."""
-    return f"{estimate.bits:.4f} bits" + ("" if estimate.kind == "estimate" else f" ({estimate.kind})")
+    return f"{digits(estimate.bits)} bits" + ("" if estimate.kind == "estimate" else f" ({estimate.kind})")
 
 
 def _in_words(estimate: Estimate) -> list[tuple[str, str]]:
@@ -93,11 +94,11 @@ def _in_words(estimate: Estimate) -> list[tuple[str, str]]:
     low, high = estimate.interval or (None, None)
     null = estimate.null
     return [
-        ("95 % interval", "" if low is None else f"{low:.4f} to {high:.4f} bits"),
-        ("standard error", "" if estimate.std_error is None else f"{estimate.std_error:.4f} bits"),
-        ("not below", "" if estimate.lower is None else f"{estimate.lower:.4f} bits"),
-        ("not above", "" if estimate.upper is None else f"{estimate.upper:.4f} bits"),
-        ("shuffled", "" if null is None else f"{null.mean:.4f} ± {null.sd:.4f} bits, p = {null.p:.3g}"),
+        ("95 % interval", "" if low is None else f"{digits(low)} to {digits(high)} bits"),
+        ("standard error", "" if estimate.std_error is None else f"{digits(estimate.std_error)} bits"),
+        ("not below", "" if estimate.lower is None else f"{digits(estimate.lower)} bits"),
+        ("not above", "" if estimate.upper is None else f"{digits(estimate.upper)} bits"),
+        ("shuffled", "" if null is None else f"{digits(null.mean)} ± {digits(null.sd)} bits, p = {null.p:.3g}"),
     ]
 
 

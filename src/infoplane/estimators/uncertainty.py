@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from infoplane._numbers import digits
 from infoplane.errors import InputError
 from infoplane.estimators.base import EntropyEstimator, Estimate, Null
 from infoplane.estimators.pair import PairEstimator, Variable, as_variable, measure_pair
@@ -195,7 +196,7 @@ def _extrapolated(estimate: Estimate, measured: dict[int, Float[np.ndarray, "rep
     # shows in the scatter between divisions.
     scatter = [of_parts.mean(axis=1).var(ddof=1) / len(of_parts) for of_parts in measured.values()]
     error, low, high = _spread(measured).interval(bits, also=float(weights[1:] ** 2 @ np.array(scatter)))
-    taken = f"{estimate.bits - bits:+.4f} bits taken off {estimate.bits:.4f} by a line in 1/N"
+    taken = f"{estimate.bits - bits:+.4g} bits taken off {digits(estimate.bits)} by a line in 1/N"
     reason = "; ".join(text for text in (estimate.reason, taken) if text)
     return dataclasses.replace(estimate, bits=bits, std_error=error, interval=(low, high), reason=reason)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from infoplane import _html
+from infoplane._numbers import digits
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def show(ds: Any) -> Overview:
     """Show a result at a glance: a table and a sentence for each layer, what to distrust, what the claims say.
 
     Numbers are means over members in bits. The peak is the largest mean over epochs; noise makes it an upper estimate.
-    Claims are those of the papers that the result holds numbers for: of a packaged experiment those that it is there
-    to decide.
+    Claims are those of the papers that concern the result: those of a packaged experiment, and for other results those
+    with an interval over members. `ip.claims` lists all. Layers without any number are omitted.
 
     Args:
         ds: a result, as `ip.run` and `ip.load` return it.
@@ -102,14 +103,15 @@ def _layers(ds: "xr.Dataset", where: str) -> list[Table]:
             continue
         known = content.measured(ds, estimator)
         title = ", ".join(filter(None, [where, content.describe_estimator(ds, estimator)]))
-        tables.append(Table(f"{title} (bits)", LAYERS, [_row(one) for one in summary.summarise(known, estimator)]))
+        rows = [_row(one) for one in summary.summarise(known, estimator) if not one.is_empty]
+        tables.append(Table(f"{title} (bits)", LAYERS, rows))
     return tables
 
 
 def _row(layer: Any) -> list[str]:
-    """Return the entries of one layer, bits with two decimals."""
+    """Return the entries of one layer, in bits."""
     start, peak, end, label = (
-        "" if bits != bits else f"{bits:.2f}"
+        "" if bits != bits else digits(bits)
         for bits in (layer.input_start, layer.input_peak, layer.input_end, layer.label_end)
     )
     return [layer.layer, start, peak, f"{layer.unit} {layer.peak_epoch}", end, label, layer.sentence]
@@ -123,13 +125,16 @@ def _remarks(ds: "xr.Dataset") -> list[str]:
 
 
 def _claims(ds: "xr.Dataset") -> list[Table]:
-    """Return the table of the claims that a result holds numbers for; none where there are none."""
+    """Return the table of the claims that concern a result, if there are any."""
     from infoplane.experiments.claims import claims, table
 
     purpose = table.purpose(ds)
-    answered = table.Answered("", "", claims(ds, purpose), purpose=purpose)
-    rows = [[one.claim.sentence, one.verdict, " ".join(filter(None, [one.case, one.reason]))] for one in answered.asked]
-    return [Table("claims of the papers", CLAIMS, rows)] if rows else []
+    answered = table.Answered("", "", claims(ds), purpose=purpose)
+    rows = [
+        [one.claim.sentence, one.verdict, " ".join(filter(None, [one.case, one.reason]))] for one in answered.chosen
+    ]
+    title = f"claims of the papers ({answered.n_others} others do not concern this result; ip.claims(ds) lists all)"
+    return [Table(title, CLAIMS, rows)] if rows else []
 
 
 def _failed(ds: "xr.Dataset") -> list[str]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from infoplane._numbers import digits
 from infoplane.estimators import EstimatorLike
+from infoplane.experiments.summary import without_numbers
 from infoplane.record import Recorder
 from infoplane.results import decode_flags
 
@@ -90,19 +92,23 @@ def plane(
 
 
 def table(ds: "xr.Dataset") -> str:
-    """Return the last epoch of a result as text: a line for each layer, mean over members, bits with 4 decimals."""
+    """Return the last epoch of a result as text: a line for each layer, mean over members, in bits."""
     last = ds.isel(epoch=-1)
     parts = []
     for estimator in ds["estimator"].values:
         one = last.sel(estimator=estimator)
         bits = one["information"].mean("member")
-        rows = [["layer", "I(X;T)", "I(T;Y)", "flags"]]
+        rows, empty = [["layer", "I(X;T)", "I(T;Y)", "flags"]], []
         for layer in ds["layer"].values:
-            numbers = [_bits(bits.sel(layer=layer, variable=variable)) for variable in ("input", "label")]
+            values = bits.sel(layer=layer, variable=["input", "label"]).values
+            if np.isnan(values).all():
+                empty.append(str(layer))
+                continue
+            numbers = list(map(digits, values))
             codes = np.unique(one["flags"].sel(layer=layer).values)
             flags = sorted(set().union(*(decode_flags(code) for code in codes)))
             rows.append([str(layer), *numbers, " ".join(flags)])
-        parts.append("\n".join([_heading(ds, str(estimator)), *_aligned(rows)]))
+        parts.append("\n".join([_heading(ds, str(estimator)), *_aligned(rows), *without_numbers(empty)]))
     return "\n\n".join(parts)
 
 
@@ -110,12 +116,8 @@ def _heading(ds: "xr.Dataset", estimator: str) -> str:
     from infoplane.plots.content import describe_estimator
 
     h_y = float(ds.attrs["label_entropy"])
-    known = f"H(X) = {ds.attrs['input_entropy']:.4f}" + ("" if np.isnan(h_y) else f", H(Y) = {h_y:.4f}")
+    known = f"H(X) = {digits(ds.attrs['input_entropy'])}" + ("" if np.isnan(h_y) else f", H(Y) = {digits(h_y)}")
     return f"{describe_estimator(ds, estimator)}; {ds.attrs['n_samples']} inputs, {known}, in bits"
-
-
-def _bits(value: Any) -> str:
-    return "–" if np.isnan(value) else f"{float(value):.4f}"
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

@@ -4,15 +4,20 @@ import csv
 import dataclasses
 import io
 import json
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane._numbers import digits
 from infoplane.estimators.base import SATURATION_MARGIN
-from infoplane.results import compression, decode_flags, mean_known, order_violation
+from infoplane.results import compression, config_of, decode_flags, mean_known, order_violation
 
 if TYPE_CHECKING:
     import xarray as xr
+
+MOST_NAMED = 8
+"""Layers without numbers that are named."""
 
 NOTICEABLE = 0.05
 """Bits below which a rise or a loss, which would be printed as 0.0, is not worth a sentence."""
@@ -46,6 +51,11 @@ class LayerSummary:
     half_width: float
     cap: float
     unit: str = "epoch"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no number at any epoch."""
+        return bool(np.isnan(self.input_peak) and np.isnan(self.label_peak))
 
     @property
     def sentence(self) -> str:
@@ -113,8 +123,19 @@ def columns() -> list[str]:
 
 
 def row(summary: LayerSummary) -> list[str]:
-    """One layer's entries of the summary table, bits with 4 decimals."""
-    bits = "{:.4f}".format
+    """Return one layer's entries of the summary table."""
+    return _entries(summary, digits)
+
+
+def without_numbers(layers: Sequence[str]) -> list[str]:
+    """Return the line on the layers that a table omits, if there are any."""
+    shown = ", ".join(layers[:MOST_NAMED]) + (
+        f" and {len(layers) - MOST_NAMED} more" if len(layers) > MOST_NAMED else ""
+    )
+    return [f"not measured: {shown}"] * bool(layers)
+
+
+def _entries(summary: LayerSummary, bits: Callable[[float], str]) -> list[str]:
     return [
         summary.layer,
         bits(summary.input_start),
@@ -133,7 +154,7 @@ def to_csv(ds: "xr.Dataset") -> str:
     """The summary of every estimator as comma-separated text, bits with 4 decimals."""
     lines = [["estimator", *columns()]]
     for estimator in ds["estimator"].values:
-        lines += [[str(estimator), *row(layer)] for layer in summarise(ds, str(estimator))]
+        lines += [[str(estimator), *_entries(layer, "{:.4f}".format)] for layer in summarise(ds, str(estimator))]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(lines)
     return text.getvalue()
@@ -153,7 +174,7 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     if "step" in ds and ds["epoch"].values[-1] < ds["step"].values[-1]:
         word, reached, asked = ds.attrs.get("epoch_unit", "epoch"), ds["epoch"].values[-1], ds["step"].values[-1]
         lines.append(f"incomplete: measured up to {word} {reached} of {asked}")
-    lines += _repeats(ds)
+    lines += [*_repeats(ds), *_assumed_output(ds)]
     violations = largest_violation(ds) if ds.attrs.get("layers", "chain") == "chain" else 0.0
     if violations > NOTICEABLE:
         lines.append(
@@ -166,12 +187,23 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     return lines
 
 
+def _assumed_output(ds: "xr.Dataset") -> list[str]:
+    """Return the note that the output of a recorded model is a guess, if it is."""
+    layers = [str(name) for name in ds["layer"].values]
+    if "output_layer" in ds.attrs or "model" in config_of(ds) or len(layers) < 2 or layers[-1] == "output":
+        return []
+    return [
+        f"the last recorded layer, {layers[-1]}, is taken as the model's output: claims about the last hidden layer "
+        f"use {layers[-2]}"
+    ]
+
+
 def _repeats(ds: "xr.Dataset") -> list[str]:
     """Say that inputs occur more than once, where they do."""
     n_samples, n_distinct = ds.attrs.get("n_samples", 0), ds.attrs.get("n_distinct", 0)
     if not 0 < n_distinct < n_samples:
         return []
-    entropy = f"H(X) = {ds.attrs['input_entropy']:.4f} bits"
+    entropy = f"H(X) = {digits(ds.attrs['input_entropy'])} bits"
     return [
         f"{n_samples - n_distinct} of {n_samples} inputs repeat another one; {entropy} counts the {n_distinct} distinct"
     ]

@@ -34,7 +34,7 @@ PAPER_NOTE = (
 
 SZT = Experiment(
     name="szt",
-    title="the information plane of 50 tanh networks on the 12-bit task: fitting, then compression",
+    title="the information plane of tanh networks on the 12-bit task: fitting, then compression",
     source="Shwartz-Ziv & Tishby 2017, figures 2 and 3; settings of their public code (IDNNs)",
     config=SETTINGS
     | {

@@ -67,7 +67,13 @@ function placeOf(epochs, epoch) {
 
 // ---- numbers in words
 
-const bits = (value) => (Number.isFinite(value) ? value.toFixed(4) : "–");
+// At most four significant digits and four decimals, as the tables of the package.
+const bits = (value) => {
+  if (!Number.isFinite(value)) return "–";
+  const rounded = Number(value.toPrecision(4));
+  if (Math.abs(rounded) < 0.00005) return "0";
+  return rounded.toFixed(Math.min(Math.max(3 - Math.floor(Math.log10(Math.abs(rounded))), 0), 4));
+};
 
 // Names are text, but Plotly reads <b>, <a> and &lt; in text.
 const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");

@@ -49,6 +49,7 @@ def summary(sources: Sequence[Source], panels: Sequence[Panel], without: Sequenc
         own = [panel for panel in panels if panel.source == place]
         level = "h4" if len(sources) > 1 else "h3"
         parts += _heading(sources, source)
+        parts += _unfinished(source)
         parts += [element(level, "What was run"), element("p", " ".join(words.was_run(source.ds)))]
         if len(own) > 1:
             parts.append(element("p", f"{len(own)} planes: {'; '.join(panel.title for panel in own)}."))
@@ -56,6 +57,18 @@ def summary(sources: Sequence[Source], panels: Sequence[Panel], without: Sequenc
         parts += _said(source, level)
         parts += _distrusted(own, [title for title in without if title in {panel.title for panel in own}], level)
     return _section("Summary", *parts)
+
+
+def _unfinished(source: Source) -> list[Element]:
+    """Return the warning that a run is not finished, if it is not."""
+    lines = words.unfinished(source.ds)
+    if not lines:
+        return []
+    text = " ".join([*lines, "Values, claims and figures describe this part only."])
+    if source.folder is not None:
+        text += f" 'infoplane resume {shlex.quote(str(source.folder))}' continues a run."
+    title = element("strong", "This run is not finished. ")
+    return [element("p", title, text, class_="doubt unfinished", role="note")]
 
 
 def _layers(panels: Sequence[Panel], level: str) -> list[Child]:
@@ -79,7 +92,13 @@ def _said(source: Source, level: str) -> list[Child]:
 
     chosen = _answered(source).chosen
     if not chosen:
-        return [element(level, "What the claims say"), element("p", "This result holds too little for any claim.")]
+        return [
+            element(level, "What the claims say"),
+            element(
+                "p",
+                "No claim can be decided from this result. `infoplane claims DIR --all` lists what each claim needs.",
+            ),
+        ]
     lines = [
         element("li", _verdict(_overall(verdicts)), " ", verdicts[0].claim.sentence)
         for verdicts in claim_table.by_claim(chosen)

@@ -31,6 +31,25 @@ class Doubt:
     text: str
 
 
+# ---- what is missing
+
+
+def unfinished(ds: "xr.Dataset") -> list[str]:
+    """Return a sentence for each thing that an unfinished run lacks; none for a finished run."""
+    word, epochs = content.epoch_word(ds), ds["epoch"].values
+    if not len(epochs):
+        return ["Nothing was measured."]
+    trained = int(ds["step"].values[-1]) if "step" in ds else int(epochs[-1])
+    planned = max(int(results.config_of(ds).get("train", {}).get("epochs", 0)) if word == "epoch" else 0, trained)
+    lines = [f"Measured up to {word} {epochs[-1]} of {planned}."] if epochs[-1] < planned else []
+    failed = len(json.loads(str(ds.attrs.get("failed", "[]"))))
+    lines += [f"{failed} task{'s' if failed != 1 else ''} failed."] if failed else []
+    members = ds["information"].sel(variable="input").notnull().any(["estimator", "layer"]).any("epoch")
+    missing = int((~members).sum())
+    lines += [f"{missing} of {ds.sizes['member']} members have no values."] if missing else []
+    return lines
+
+
 # ---- what was run
 
 

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
+from infoplane._numbers import digits
 from infoplane.errors import InputError
 from infoplane.estimators.pair import PairEstimator
 from infoplane.truth.base import NAT, Distribution
@@ -122,10 +123,10 @@ def table_rows(table: Table) -> list[list[str]]:
     rows = [["task", "true", *names]]
     for task, truth in table.truth_bits.items():
         cells = [table.columns[name].get(task) for name in names]
-        rows.append([task, f"{truth:.4f}", *("–" if cell is None else f"{cell.bits:.4f}" for cell in cells)])
+        rows.append([task, digits(truth), *("–" if cell is None else digits(cell.bits) for cell in cells)])
     errors = [table.mean_absolute_error(name) for name in names]
-    rows.append(["mean absolute error, bits", "", *(f"{error:.4f}" for error in errors)])
-    rows.append(["mean absolute error, nats", "", *(f"{error / NAT:.4f}" for error in errors)])
+    rows.append(["mean absolute error, bits", "", *(digits(error) for error in errors)])
+    rows.append(["mean absolute error, nats", "", *(digits(error / NAT) for error in errors)])
     return rows
 
 

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from jaxtyping import Float, Num
 
+from infoplane._numbers import digits
 from infoplane.truth.normal import Normal
 
 N = 10_000
@@ -55,7 +56,7 @@ HEADING: list[str] = ["what", "against", "seconds", "peer's seconds", "times as 
 
 def row(one: Comparison) -> list[str]:
     """Return a comparison as cells below `HEADING`."""
-    numbers = (f"{one.ours_seconds:.4f}", f"{one.peer_seconds:.4f}", f"{one.ratio:.3g}", f"{one.at_least:.3g}")
+    numbers = (digits(one.ours_seconds), digits(one.peer_seconds), f"{one.ratio:.3g}", f"{one.at_least:.3g}")
     return [one.what, one.peer, *numbers]
 
 

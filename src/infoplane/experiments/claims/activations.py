@@ -26,9 +26,9 @@ def _named(part: Part, *words: str) -> str:
 
 def _decidable(part: Part, estimator: str) -> tuple[list[str], str]:
     """Return the hidden layers whose numbers can decide, and words on those that cannot."""
-    without = [layer for layer in part.layers[:-1] if obstacle(part, estimator, layer)]
+    without = [layer for layer in part.hidden if obstacle(part, estimator, layer)]
     words = f", without {', '.join(without)} (clipped, or at H(X))" if without else ""
-    return [layer for layer in part.layers[:-1] if layer not in without], words
+    return [layer for layer in part.hidden if layer not in without], words
 
 
 def _lost(part: Part, estimator: str, layer: str) -> Values:

@@ -56,7 +56,9 @@ def _distinct(variable: str, place: int, run: Run) -> list[Case]:
             raise LackingError("the initialisation, epoch 0")
         rows = part.quantity(variable).transpose("member", "epoch", "layer").values[:, place]
         shares = rows / part.attribute("n_distinct")
-        for layer, share in zip(part.layers[:-1], shares.T, strict=False):
+        for layer, share in zip(part.layers, shares.T, strict=True):
+            if layer not in part.hidden:
+                continue
             cases.append(
                 Case(
                     part.named(*([] if part.labels or not part.activation else [part.activation]), layer),

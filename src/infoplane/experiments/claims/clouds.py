@@ -40,7 +40,7 @@ def _late(parts: Sequence[Part]) -> Iterator[tuple[Part, str, str]]:
     """Yield the last hidden layer and the output of each network with each estimator."""
     for part in parts:
         for name in part.estimators():
-            for layer in (part.last_hidden, part.layers[-1]):
+            for layer in (part.last_hidden, part.output):
                 yield part, name, layer
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Float
 
+from infoplane._numbers import digits
 from infoplane.experiments.claims import view
 from infoplane.experiments.claims.base import Case, Claim, LackingError
 from infoplane.experiments.claims.view import NOTICEABLE, Bits, Part, Run
@@ -46,9 +47,10 @@ def _end_of_error(overtrained: bool, part: Part) -> str:
     errors = mean_known(_errors(part))
     start, least, end = errors[0], np.nan_to_num(errors, nan=np.inf).min(), errors[-1]
     if overtrained and not end > least + ENOUGH:
-        return f"needs overtraining: the error on new inputs is at least {least:.4f} and ends at {end:.4f}"
+        return f"needs overtraining: the error on new inputs is at least {digits(least)} and ends at {digits(end)}"
     if not overtrained and not end < start - ENOUGH:
-        return f"needs a network that generalises: its error on new inputs begins at {start:.4f} and ends at {end:.4f}"
+        errors = f"begins at {digits(start)} and ends at {digits(end)}"
+        return f"needs a network that generalises: its error on new inputs {errors}"
     return ""
 
 

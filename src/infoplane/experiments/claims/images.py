@@ -82,7 +82,7 @@ def _relu_distances(run: Run) -> list[Case]:
             f"{_named(part, by)}, hidden layers",
             tuple(
                 part.sample(part.attribute("input_entropy") - part.bits(layer, by)[:, -1], layer)
-                for layer in part.layers[:-1]
+                for layer in part.hidden
             ),
             _unlearnt(part),
         )

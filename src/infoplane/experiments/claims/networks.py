@@ -95,9 +95,7 @@ def _fitting(run: Run) -> list[Case]:
 def _output(run: Run) -> list[Case]:
     """Return what the output of networks on levels loses of I(X;T) after its peak."""
     return [
-        Case(
-            part.named(part.layers[-1]), (part.sample(view.compression(_bits(part, part.layers[-1]))),), _unlearnt(part)
-        )
+        Case(part.named(part.output), (part.sample(view.compression(_bits(part, part.output))),), _unlearnt(part))
         for part in _quantised(run)
     ]
 
@@ -106,7 +104,7 @@ def _hidden(activation: str, run: Run) -> list[Case]:
     """Return the most that any hidden layer loses of I(X;T) after its peak."""
     cases = []
     for part in _quantised(run, (activation,)):
-        lost = [view.compression(_bits(part, layer)) for layer in part.layers[:-1]]
+        lost = [view.compression(_bits(part, layer)) for layer in part.hidden]
         most = max(lost, key=_mean)
         cases.append(Case(part.named("hidden layer that loses most"), (part.sample(most),), _unlearnt(part)))
     return cases

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from jaxtyping import Int
 
+from infoplane import results
+from infoplane._numbers import digits
 from infoplane.estimators.base import SATURATION_MARGIN
 from infoplane.experiments.claims import view
 from infoplane.experiments.claims.base import Case, Claim, LackingError
@@ -42,9 +44,10 @@ def obstacle(part: Part, estimator: str, layer: str) -> str:
     means, cap = mean_known(part.bits(layer, estimator)), part.attribute("input_entropy")
     known = means[np.isfinite(means)]
     if len(known) and known.min() > cap - SATURATION_MARGIN:
-        return f"needs a coarser measure: never below {known.min():.4f} of H(X) = {cap:.4f}, which says N, not the net"
+        least = f"{digits(known.min())} of H(X) = {digits(cap)}"
+        return f"needs a coarser measure: never below {least}, which says N, not the net"
     if len(known) and known.max() < SATURATION_MARGIN:
-        return f"needs a finer measure: never above {known.max():.4f} bits, which says the measure, not the net"
+        return f"needs a finer measure: never above {digits(known.max())} bits, which says the measure, not the net"
     return ""
 
 
@@ -91,8 +94,9 @@ def _label_kept(run: Run) -> list[Case]:
         lost = view.compression(bits)
         samples = (gained, part.sample(lost - NOTICEABLE, f"compression beyond {NOTICEABLE}"))
         told = obstacle(part, estimator, layer)
-        if not np.nanmean(lost) > NOTICEABLE:
-            told = told or f"needs a layer that compresses; this one loses {np.nanmean(lost):.4f} bits"
+        mean = float(results.mean_known(lost[:, None])[0])
+        if not mean > NOTICEABLE:
+            told = told or f"needs a layer that compresses; this one loses {digits(mean)} bits"
         return Case(part.named(*_activation(run, part), estimator, layer), samples, told)
 
     return view.each(run, case, KINDS)

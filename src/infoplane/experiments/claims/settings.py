@@ -58,12 +58,12 @@ def _halved_output(run: Run) -> list[Case]:
 
     def logs(part: Part) -> view.Values:
         estimator = part.estimators()[0]
-        return np.log2(view.lost_by(part.bits(part.layers[-1], estimator), part.times(estimator), 0.5) + 1)
+        return np.log2(view.lost_by(part.bits(part.output, estimator), part.times(estimator), 0.5) + 1)
 
     parts = [part for part in _by_depth(run) if np.isfinite(logs(part)).sum() > 1]
     if len(parts) < 2:
         raise LackingError(f"networks of two depths whose output loses more than {NOTICEABLE} bits")
-    told = [part.clipping(part.layers[-1], part.estimators()[0]) for part in (parts[0], parts[-1])]
+    told = [part.clipping(part.output, part.estimators()[0]) for part in (parts[0], parts[-1])]
     return [Case(_depths(parts[0], parts[-1]), (parts[-1].sample(logs(parts[-1]), other=logs(parts[0])),), max(told))]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infoplane._numbers import digits
 from infoplane.experiments.claims.base import CONFIRMED, DENIED, NOT_DECIDED, Verdict
 
 if TYPE_CHECKING:
@@ -51,8 +52,23 @@ class Answered:
 
     @property
     def chosen(self) -> list[Verdict]:
-        """The verdicts on the claims of its experiment; on all that it holds numbers for where it is none."""
-        return [one for one in self.asked if not self.purpose or one.claim.id in self.purpose]
+        """The verdicts that concern the result.
+
+        Those on the claims of its experiment that it has numbers for. For a result of no experiment, those with an
+        interval, which needs two members.
+        """
+        return [one for one in self.asked if (one.claim.id in self.purpose if self.purpose else one.members > 1)]
+
+    @property
+    def needing(self) -> list[Verdict]:
+        """The claims of its experiment for which it lacks something."""
+        return [one for one in self.lacking if one.claim.id in self.purpose]
+
+    @property
+    def n_others(self) -> int:
+        """Number of the claims that do not concern the result."""
+        shown = {one.claim.id for one in (*self.chosen, *self.needing)}
+        return len({one.claim.id for one in self.verdicts} - shown)
 
     @property
     def asked(self) -> list[Verdict]:
@@ -66,10 +82,10 @@ class Answered:
 
 
 def row(verdict: Verdict) -> list[str]:
-    """Return a verdict's entries under `COLUMNS`; numbers with 4 decimals."""
+    """Return a verdict's entries under `COLUMNS`."""
     low, high = verdict.interval
-    between = "" if math.isnan(low) else f"{low:.4f} to {high:.4f}"
-    estimate = "" if math.isnan(verdict.estimate) else f"{verdict.estimate:.4f}"
+    between = "" if math.isnan(low) else f"{digits(low)} to {digits(high)}"
+    estimate = "" if math.isnan(verdict.estimate) else digits(verdict.estimate)
     units = f" {verdict.claim.units}" if estimate and verdict.claim.units else ""
     return [verdict.claim.id, verdict.case, estimate + units, between, verdict.verdict, verdict.reason]
 

@@ -65,19 +65,37 @@ class Part:
 
     @property
     def layers(self) -> list[str]:
-        """Names of the layers, the output last."""
+        """Names of the layers in order."""
         return [str(name) for name in self.ds["layer"].values]
 
     @property
-    def last_hidden(self) -> str:
-        """The layer before the output.
+    def output(self) -> str:
+        """The layer that gives the model's output: see `results.output_of`.
 
         Raises:
-            LackingError: where there is one layer only.
+            LackingError: if it was not recorded.
         """
-        if len(self.layers) < 2:
+        name = results.output_of(self.ds)
+        if name is None:
+            raise LackingError("the model's output among the recorded layers")
+        return name
+
+    @property
+    def hidden(self) -> list[str]:
+        """Names of the layers other than the output, in order."""
+        output = results.output_of(self.ds)
+        return [layer for layer in self.layers if layer != output]
+
+    @property
+    def last_hidden(self) -> str:
+        """The last layer before the output, whether or not the output was recorded.
+
+        Raises:
+            LackingError: if there is none.
+        """
+        if not self.hidden:
             raise LackingError("a hidden layer before the output")
-        return self.layers[-2]
+        return self.hidden[-1]
 
     def epochs(self, estimator: str) -> Int[np.ndarray, " epoch"]:
         """Return the epochs that an estimator measured.
