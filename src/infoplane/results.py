@@ -46,6 +46,7 @@ DESCRIPTIONS = {
     "information_lower": ("bits", "bound below the true information under the estimator's noise model"),
     "information_upper": ("bits", "bound above the true information under the estimator's noise model"),
     "flags": ("1", "what makes a value suspect: bits as in flag_masks and flag_meanings"),
+    "reasons": ("1", "the amounts behind the flags, in words"),
     "activation_min": ("1", "smallest activation of the layer"),
     "activation_max": ("1", "largest activation of the layer"),
     "activation_sd": ("1", "standard deviation of all activations of the layer"),
@@ -208,10 +209,28 @@ def config_of(ds: "xr.Dataset") -> dict[str, Any]:
 def to_table(ds: "xr.Dataset") -> Any:
     """Return the information as a tidy pandas table, one row a number, flags spelled out."""
     names = [str(name) for name in ds.data_vars if str(name).startswith("information")]
-    table = ds[[*names, "flags"]].to_dataframe().reset_index()
+    table = ds[[*names, "flags", *(["reasons"] if "reasons" in ds else [])]].to_dataframe().reset_index()
     spelled = {code: " ".join(sorted(decode_flags(code))) for code in np.unique(table["flags"])}
     table["flags"] = table["flags"].map(spelled.get)
     return table
+
+
+def reasons_at(ds: "xr.Dataset", place: int = -1) -> list[tuple[str, str, str]]:
+    """Return (estimator, layer, reason) of every value at an epoch that has a reason; equal ones of a layer once.
+
+    Args:
+        ds: a result; those without reasons, as packaged runs give them, have none.
+        place: which of the measured epochs, the last by default.
+    """
+    if "reasons" not in ds:
+        return []
+    texts = ds["reasons"].isel(epoch=place).transpose("estimator", "layer", ...)
+    return [
+        (str(estimator), str(layer), text)
+        for estimator, of_estimator in zip(ds["estimator"].values, texts.values, strict=True)
+        for layer, of_layer in zip(ds["layer"].values, of_estimator, strict=True)
+        for text in dict.fromkeys(str(text) for text in of_layer.ravel() if text)
+    ]
 
 
 def has_held_out(ds: "xr.Dataset") -> bool:

@@ -13,8 +13,9 @@ from scipy.special import logsumexp
 
 import infoplane.estimators.kde as module
 from infoplane import InputError
-from infoplane.estimators.base import Layers, layer_information, measure_layers
+from infoplane.estimators.base import Layers
 from infoplane.estimators.kde import Kde
+from infoplane.estimators.layers import layer_information, measure_layers
 
 FLOAT32 = 1e-5  # bits: what the default path may differ from float64
 BITS = 1 / math.log(2)

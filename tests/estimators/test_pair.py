@@ -7,7 +7,8 @@ import pytest
 
 import infoplane as ip
 from infoplane.estimators import build, list_estimators
-from infoplane.estimators.base import Layers, measure_layers
+from infoplane.estimators.base import Layers
+from infoplane.estimators.layers import measure_layers
 from infoplane.estimators.neighbors import Ksg1, Ross
 from infoplane.estimators.pair import (
     ABOVE_ENTROPY,

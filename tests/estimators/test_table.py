@@ -5,7 +5,8 @@ import pytest
 
 import infoplane as ip
 from infoplane.estimators import build, build_all
-from infoplane.estimators.base import LayerEstimator, Layers, measure_layers
+from infoplane.estimators.base import LayerEstimator, Layers
+from infoplane.estimators.layers import measure_layers
 from infoplane.estimators.pair import PairEstimator
 
 NAMES = [entry.name for entry in ip.list_estimators()]
@@ -21,6 +22,14 @@ def layer():
     return np.tanh(rng.standard_normal((200, 3)) + y[:, None]).astype(np.float32), y
 
 
+@pytest.fixture(scope="module")
+def together(layer):
+    """What every estimator gives for two layers at once, the second of which is `layer`."""
+    t, y = layer
+    batch = Layers(np.stack([t.T[:, ::-1], t.T]), y)
+    return measure_layers(batch, list(build_all(LAYERS).values()))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_estimator_says_what_it_is(name):
     entry = next(entry for entry in ip.list_estimators() if entry.name == name)
@@ -29,11 +38,9 @@ def test_every_estimator_says_what_it_is(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_every_estimator_gives_the_same_alone_in_a_batch_and_beside_others(name, layer):
-    t, y = layer
-    alone = ip.layer_information(t, y, name)
-    batch = Layers(np.stack([t.T[:, ::-1], t.T]), y)
-    beside = measure_layers(batch, list(build_all(LAYERS).values()))[LAYERS.index(name)]
+def test_every_estimator_gives_the_same_alone_in_a_batch_and_beside_others(name, layer, together):
+    alone = ip.layer_information(*layer, name)
+    beside = together[LAYERS.index(name)]
     assert beside.input.bits[1] == pytest.approx(alone.input.bits, abs=1e-9, nan_ok=name not in NOISY)
     assert beside.label.bits[1] == pytest.approx(alone.label.bits, abs=1e-9)
     assert alone.input.estimator == name

@@ -9,7 +9,8 @@ import pytest
 
 import infoplane as ip
 from infoplane import results
-from infoplane.estimators.base import Layers, measure_layers
+from infoplane.estimators.base import Layers
+from infoplane.estimators.layers import measure_layers
 from infoplane.nets import mlp
 from infoplane.runs import engine
 from infoplane.runs.config import parse

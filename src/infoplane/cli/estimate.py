@@ -45,6 +45,10 @@ def estimate(
     ] = None,
     uncertainty: Annotated[bool, typer.Option("--uncertainty", help="Give a standard error and an interval.")] = False,
     null: Annotated[int, typer.Option(metavar="N", min=0, help="Compare with N shuffles of the samples of y.")] = 0,
+    null_kind: Annotated[
+        str, typer.Option(metavar="KIND", help="shuffle; shift or block for rows that follow each other in time.")
+    ] = "shuffle",
+    block: Annotated[int | None, typer.Option(metavar="ROWS", min=1, help="Rows of a block.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
 ) -> None:
     """Estimate the mutual information of two arrays in files.
@@ -73,12 +77,13 @@ def estimate(
         note = f" ({read[name].note})" if read[name].note else ""
         typer.echo(f"{name}: {path}, {_describe(arrays[name])}{note}")
     built = estimator_class(estimator).with_params(params)
-    found = mutual_information(**arrays, estimator=built, seed=seed, uncertainty=uncertainty, null=null)
-    for line in estimate_lines(found, null):
+    how = {"null": null, "null_kind": null_kind, "block": block}
+    found = mutual_information(**arrays, estimator=built, seed=seed, uncertainty=uncertainty, **how)
+    for line in estimate_lines(found, null, null_kind):
         typer.echo(line)
 
 
-def estimate_lines(found: "Estimate", n_shuffles: int = 0) -> list[str]:
+def estimate_lines(found: "Estimate", n_shuffles: int = 0, kind: str = "shuffle") -> list[str]:
     """Say an estimate in lines: bits, interval, null, each flag with its explanation, the reason."""
     from infoplane.estimators.flags import explain
 
@@ -90,7 +95,8 @@ def estimate_lines(found: "Estimate", n_shuffles: int = 0) -> list[str]:
         lines.append(f"95 % interval: {digits(found.interval[0])} to {digits(found.interval[1])} bits")
     if found.null is not None:
         null = found.null
-        lines.append(f"{n_shuffles} shuffles of y: {digits(null.mean)} ± {digits(null.sd)} bits, p = {null.p:.3g}")
+        what = {"shuffle": "shuffles", "shift": "shifts"}.get(kind, "orders of the blocks")
+        lines.append(f"{n_shuffles} {what} of y: {digits(null.mean)} ± {digits(null.sd)} bits, p = {null.p:.3g}")
     lines += [f"flag {flag}: {explain(flag).partition('. ')[0].rstrip('.')}." for flag in sorted(found.flags)]
     if found.reason:
         lines.append(f"reason: {found.reason}")

@@ -7,6 +7,8 @@ import importlib.metadata
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from infoplane._arrays import as_labels, as_samples, is_discrete, to_numpy
 from infoplane.errors import InputError, did_you_mean
 from infoplane.estimators.base import (
@@ -19,7 +21,7 @@ from infoplane.estimators.base import (
     LayerInformation,
     Null,
 )
-from infoplane.estimators.base import layer_information as measure_one
+from infoplane.estimators.layers import layer_information as measure_one
 from infoplane.estimators.table import TABLE, Entry
 
 if TYPE_CHECKING:
@@ -198,7 +200,7 @@ def layer_information(
     return measured[0] if alone and len(measured) == 1 else dict(zip(named, measured, strict=True))
 
 
-def entropy(x: Any, estimator: EstimatorLike = "exact", **params: Any) -> Estimate:
+def entropy(x: Any, estimator: EstimatorLike = None, **params: Any) -> Estimate:
     """Estimate the entropy of the rows of an array, in bits.
 
     For estimators that quantise it is the entropy of the cells, H(T); for those that add noise it is the
@@ -207,19 +209,56 @@ def entropy(x: Any, estimator: EstimatorLike = "exact", **params: Any) -> Estima
 
     Args:
         x: shape (sample, dim) or (sample,): numbers; with ``exact`` and ``plugin`` also booleans and strings.
-        estimator: name of an estimator, or an instance. The default counts equal rows: right for discrete
-            data; on continuous data it gives log2 N and the flag ``saturated``.
+        estimator: name of an estimator, or an instance. The default depends on the data, and ``reason`` says which
+            it was: ``exact``, the entropy of a discrete variable, for integers, booleans and strings, and for floats
+            with at least 20 rows for each distinct row; ``kl``, a differential entropy, for floats of which at most
+            1 % of the rows equal another. Floats between the two need a choice.
         params: parameters of the estimator.
 
     Raises:
-        InputError: for arrays or parameters that cannot be used, or an estimator without an entropy.
+        InputError: for arrays or parameters that cannot be used, an estimator without an entropy, or floats of which
+            some repeat and others do not, where no estimator is named.
 
     Example:
-        >>> import infoplane as ip
+        >>> import numpy as np, infoplane as ip
         >>> ip.entropy(["a", "b", "b", "c"]).bits
         1.5
+        >>> normal = ip.entropy(np.random.default_rng(0).standard_normal(10_000))
+        >>> print(f"{normal.bits:.2f} bits of {np.log2(2 * np.pi * np.e) / 2:.2f}, by {normal.estimator}")
+        2.05 bits of 2.05, by kl
     """
-    built = build(estimator, **params)
+    why = ""
+    if estimator is None:
+        estimator, why = _entropy_of_kind(x)
+    measured = _entropy(x, build(estimator, **params))
+    return dataclasses.replace(measured, reason="; ".join(text for text in (why, measured.reason) if text))
+
+
+_FEW_VALUES, _RARE = 20, 0.01
+"""Rows for each distinct row from which floats are symbols; share of repeated rows up to which they are coordinates."""
+
+
+def _entropy_of_kind(x: Any) -> tuple[str, str]:
+    """Return the estimator that suits the kind of data, and why."""
+    array = to_numpy(x, "x")
+    if array.ndim and is_discrete(array):
+        return "exact", "a discrete variable (integers, booleans or strings): equal rows are counted"
+    rows = as_samples(array, "x")
+    _, counts = np.unique(rows, axis=0, return_counts=True)
+    repeated = int(counts[counts > 1].sum())
+    if len(counts) * _FEW_VALUES <= len(rows):
+        return "exact", f"{len(counts)} distinct rows among {len(rows)}: equal rows are counted"
+    if repeated <= _RARE * len(rows):
+        return "kl", f"floats of which {repeated} of {len(rows)} rows equal another: a differential entropy"
+    raise InputError(
+        f"x: expected symbols, or floats that hardly ever repeat, got floats of which {repeated} of {len(rows)} rows "
+        f"equal another ({len(counts)} distinct rows). Choose: estimator='exact' counts equal rows, 'kl' gives the "
+        "differential entropy of a density, 'kde' and 'noisy' that of the rows with noise added"
+    )
+
+
+def _entropy(x: Any, built: Estimator) -> Estimate:
+    """Measure the entropy by an estimator."""
     if not isinstance(built, GivesEntropy):
         raise InputError(
             f"estimator '{built.name}' gives no entropy; expected one of binning, exact, plugin, kde, noisy, kl, "

@@ -14,7 +14,15 @@ from infoplane.estimators._auto_learned import MOST_SAMPLES, Learned
 from infoplane.estimators._neighbors_judge import LN2
 from infoplane.estimators.copula import TIED_SHARE, Copula, tied_share
 from infoplane.estimators.gaussian import Gaussian
-from infoplane.estimators.pair import Order, PairEstimator, PairValue, Variable, kind_of_pair, nothing_to_tell
+from infoplane.estimators.pair import (
+    LabelEstimator,
+    Order,
+    PairEstimator,
+    PairValue,
+    Variable,
+    kind_of_pair,
+    nothing_to_tell,
+)
 from infoplane.estimators.plugin import Plugin
 
 _AGREEING = 2.0
@@ -34,7 +42,7 @@ Route = tuple[PairEstimator, PairValue]
 
 
 @dataclasses.dataclass(frozen=True)
-class Auto(PairEstimator):
+class Auto(LabelEstimator):
     """Mutual information in bits by the estimators that suit the data, with the reason for the choice.
 
     **Two discrete variables**, or floats on coarse grids on both sides: ``plugin`` with the correction of Nemenman,
@@ -84,6 +92,7 @@ class Auto(PairEstimator):
 
     name: ClassVar[str] = "auto"
     kinds: ClassVar[tuple[str, ...]] = ("continuous", "discrete", "mixed")
+    shuffle_rows: ClassVar[tuple[int, ...]] = (2048,)
 
     def between(self, x: Variable, y: Variable) -> PairValue:
         """Return I(X;Y) in bits; see the class."""

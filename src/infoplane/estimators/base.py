@@ -2,17 +2,16 @@
 
 import abc
 import dataclasses
-import time
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from infoplane._arrays import Codes, as_labels, as_samples
+from infoplane._arrays import Codes
 from infoplane._html import table
 from infoplane._numbers import digits
 from infoplane.errors import InputError, did_you_mean
@@ -22,7 +21,7 @@ SATURATION_MARGIN = 0.1
 
 FLAGS = ("saturated", "constant", "ties", "clipped", "non-finite", "small-class", "ceiling",
          "high-dimension", "manifold", "dead", "diverged", "above-entropy", "not-gaussian", "k-dependent",
-         "stochastic", "outliers")  # fmt: skip
+         "stochastic", "outliers", "uninformative", "autocorrelated")  # fmt: skip
 """Every flag there is; the order is the order of bits in a stored result and never changes."""
 
 
@@ -284,9 +283,12 @@ class LayerEstimator(Estimator):
 
     Attributes:
         quantity: which information its numbers are; different quantities are never compared or averaged.
+        shuffle_rows: numbers of rows on which the label value is compared with shuffled labels, ascending: the
+            comparison stops at the first number on which the two differ. Empty where ``label_bits`` gives nothing.
     """
 
     quantity: ClassVar[str] = "Shannon"
+    shuffle_rows: ClassVar[tuple[int, ...]] = ()
 
     def check_units(self, n_units: int) -> None:
         """Refuse layers of so many units, before anything is computed.
@@ -299,8 +301,26 @@ class LayerEstimator(Estimator):
     def measure(self, layers: Layers) -> LayerValues:
         """Return both quantities for every layer of the batch, in bits."""
 
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return I(T;Y) of one layer in bits with the labels in each of several orders.
+
+        What does not depend on the labels is computed once. A costly estimator looks at so many ``rows`` only, the
+        same for every order, so that values of different orders are comparable.
+
+        Args:
+            layers: the batch, with labels.
+            index: which of its layers.
+            orders: in each row, which sample's label every sample gets.
+            rows: number of samples whose terms are averaged, or that are measured at all.
+        """
+        raise NotImplementedError(f"estimator '{self.name}' names shuffle_rows without label_bits")
+
     def of_layer(self, t: Any, y: Any = None) -> LayerInformation:
         """Measure one activation matrix t (sample, dim) with labels y (sample,) or None."""
+        from infoplane.estimators.layers import layer_information  # that module builds on this one
+
         return layer_information(t, y, [self])[0]
 
     def __call__(self, t: Any, y: Any = None) -> Estimate:
@@ -341,56 +361,3 @@ class SharedPass(abc.ABC):
     @abc.abstractmethod
     def announce(self, layers: Layers) -> None:
         """Tell the batch what this estimator will ask for, before any estimator measures."""
-
-
-def measure_layers(layers: Layers, estimators: Sequence[LayerEstimator]) -> list[LayerValues]:
-    """Measure one batch by several estimators, sharing all that they have in common."""
-    for estimator in estimators:
-        if isinstance(estimator, SharedPass):
-            estimator.announce(layers)
-    return [estimator.measure(layers) for estimator in estimators]
-
-
-def layer_information(t: Any, y: Any, estimators: Sequence[LayerEstimator]) -> list[LayerInformation]:
-    """Measure one activation matrix t (sample, dim) with labels y (sample,) or None."""
-    samples = as_samples(t, "t")
-    labels = None if y is None else as_labels(y, "y", len(samples))
-    layers = Layers(np.ascontiguousarray(samples.T)[None], labels)
-    for estimator in estimators:
-        if isinstance(estimator, SharedPass):
-            estimator.announce(layers)
-    results = []
-    for estimator in estimators:
-        start = time.perf_counter()
-        values = estimator.measure(layers)
-        seconds = time.perf_counter() - start
-        dims = (samples.shape[1],)
-        results.append(
-            LayerInformation(
-                input=_single(values.input, estimator, layers, dims, seconds),
-                label=None if values.label is None else _single(values.label, estimator, layers, (*dims, 1), seconds),
-            )
-        )
-    return results
-
-
-def _single(values: Values, estimator: Estimator, layers: Layers, dims: tuple[int, ...], seconds: float) -> Estimate:
-    """Turn the only entry of a batch into an Estimate."""
-
-    def first(array: np.ndarray | None) -> float | None:
-        return None if array is None else float(array[0])
-
-    return Estimate(
-        bits=float(values.bits[0]),
-        std_error=first(values.std_error),
-        lower=first(values.lower),
-        upper=first(values.upper),
-        kind=values.kind,
-        n=layers.n_samples,
-        dims=dims,
-        flags=values.flags[0],
-        reason=values.reasons[0],
-        estimator=estimator.name,
-        params=estimator.params,
-        seconds=seconds,
-    )

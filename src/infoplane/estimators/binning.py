@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from infoplane.errors import InputError, did_you_mean
 from infoplane.estimators import cells
 from infoplane.estimators.base import EntropyEstimator, Layers, LayerValues
-from infoplane.estimators.counting import Counted, count, values_of_counts
+from infoplane.estimators.counting import ALL_ROWS, Counted, count, values_of_counts
 from infoplane.estimators.discrete import check_correction
 
 EDGES = ("fixed", "idnns", "width", "layer", "run", "quantile", "adaptive")
@@ -86,6 +86,7 @@ class Binning(EntropyEstimator):
     per: Literal["layer", "unit"] = "layer"
     correction: str = "none"
     name: ClassVar[str] = "binning"
+    shuffle_rows: ClassVar[tuple[int, ...]] = ALL_ROWS
 
     def __post_init__(self) -> None:
         if not isinstance(self.bins, int | np.integer) or isinstance(self.bins, bool):
@@ -111,11 +112,21 @@ class Binning(EntropyEstimator):
 
     def measure(self, layers: Layers) -> LayerValues:
         """Return I(X;T) and I(T;Y) of every layer of the batch from one sort of its cells."""
+        return values_of_counts(layers, self._counted(layers), self.correction)
+
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return I(T;Y) of one layer with the labels in each of several orders, always on all rows."""
+        return self._counted(layers).label_bits(layers, index, orders, self.correction)
+
+    def _counted(self, layers: Layers) -> Counted:
+        """Return the counts of the cells; several corrections of the same cells cut and sort the batch once."""
         cut = dataclasses.replace(self, correction="none")
         shared = layers.shared.setdefault("cells", {})
-        if cut not in shared:  # several corrections of the same cells cut and sort the layer once
+        if cut not in shared:
             shared[cut] = self._count(layers)
-        return values_of_counts(layers, shared[cut], self.correction)
+        return shared[cut]
 
     def _count(self, layers: Layers) -> Counted:
         """Give each sample of each layer the number of its joint cell; layers that are not finite get 0."""

@@ -3,11 +3,14 @@
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float, UInt64
+from jaxtyping import Float, Int, UInt64
 
 from infoplane.estimators.base import SATURATION_MARGIN, Layers, LayerValues, Values
-from infoplane.estimators.discrete import information_of_counts
+from infoplane.estimators.discrete import information_of_counts, information_of_labels
 from infoplane.estimators.sorting import CellCounts, count_cells
+
+ALL_ROWS = (2**62,)
+"""`LayerEstimator.shuffle_rows` of estimators that count: shuffled labels cost them little on all rows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +19,14 @@ class Counted:
 
     counts: CellCounts
     clipped: Float[np.ndarray, " batch"]
+    codes: UInt64[np.ndarray, "batch sample"]
+
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], correction: str
+    ) -> Float[np.ndarray, " order"]:
+        """Return I(T;Y) of one layer with the labels in each of several orders; see `LayerEstimator.label_bits`."""
+        assert layers.labels is not None
+        return information_of_labels(self.codes[index], layers.labels[orders], layers.n_classes, correction)
 
 
 def count(
@@ -23,7 +34,7 @@ def count(
 ) -> Counted:
     """Sort and count the symbol of each sample, alone and with its label."""
     clipped = np.zeros(layers.n_layers) if clipped is None else clipped
-    return Counted(count_cells(codes, layers.labels, layers.n_classes), clipped)
+    return Counted(count_cells(codes, layers.labels, layers.n_classes), clipped, codes)
 
 
 def values_of_counts(layers: Layers, counted: Counted, correction: str) -> LayerValues:

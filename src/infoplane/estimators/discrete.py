@@ -17,7 +17,7 @@ from jaxtyping import Float, Integer, Num
 
 from infoplane._arrays import Codes, to_numpy
 from infoplane.errors import InputError, did_you_mean
-from infoplane.estimators.sorting import CellCounts, Runs, count_cells
+from infoplane.estimators.sorting import CellCounts, Runs, count_cells, sorted_counts
 
 MAX_ALPHABET = 1e100
 """Largest alphabet a correction accepts; the arithmetic of NSB is checked up to here."""
@@ -330,6 +330,35 @@ def information_of_counts(counted: CellCounts, correction: str, alphabet: int | 
         shared_all.append(shared)
     n_cells = np.concatenate([cells.per_row for cells, _ in counted.blocks]).astype(np.int64)
     return CellInformation(np.concatenate(h_all), None if labels is None else np.concatenate(shared_all), n_cells)
+
+
+def information_of_labels(
+    codes: Integer[np.ndarray, " sample"],
+    labels: Integer[np.ndarray, "set sample"],
+    n_classes: int,
+    correction: str = "none",
+) -> Float[np.ndarray, " set"]:
+    """I(T;Y) of one layer with several arrays of labels in bits; the cells are numbered once.
+
+    Args:
+        codes: which cell each sample falls into.
+        labels: classes 0…C−1 of the samples, one array a row.
+        n_classes: C.
+        correction: one of `CORRECTIONS`.
+    """
+    check_correction(correction)
+    cells = np.unique(codes, return_inverse=True)[1].reshape(-1)
+    n_cells, n_samples = int(cells.max()) + 1, len(codes)
+    if n_cells == 1:
+        return np.zeros(len(labels))
+    width = np.uint16 if n_cells * n_classes <= 2**16 else np.uint32 if n_cells * n_classes <= 2**32 else np.uint64
+    pairs = cells.astype(width) * width(n_classes) + labels.astype(width)
+    pairs.sort(axis=1)
+    counts = sorted_counts(np.sort(cells.astype(width))[None])
+    h_cells = float(_row_entropies(counts, n_samples, correction, [n_cells])[0])
+    h_labels = np.array([_label_entropy(row, n_classes, correction) for row in labels])
+    alphabets = [n_cells * n_classes] * len(labels)
+    return h_cells + h_labels - _row_entropies(sorted_counts(pairs), n_samples, correction, alphabets)
 
 
 def _row_entropies(runs: Runs, n_samples: int, correction: str, alphabets: list[int]) -> Float[np.ndarray, " row"]:

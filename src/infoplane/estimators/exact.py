@@ -3,8 +3,11 @@
 import dataclasses
 from typing import ClassVar
 
+import numpy as np
+from jaxtyping import Float, Int
+
 from infoplane.estimators.base import EntropyEstimator, Layers, LayerValues
-from infoplane.estimators.counting import count, values_of_counts
+from infoplane.estimators.counting import ALL_ROWS, Counted, count, values_of_counts
 from infoplane.estimators.discrete import check_correction
 from infoplane.estimators.rows import shared_row_codes
 
@@ -44,6 +47,7 @@ class Exact(EntropyEstimator):
 
     correction: str = "none"
     name: ClassVar[str] = "exact"
+    shuffle_rows: ClassVar[tuple[int, ...]] = ALL_ROWS
 
     def __post_init__(self) -> None:
         check_correction(self.correction)
@@ -54,6 +58,17 @@ class Exact(EntropyEstimator):
 
     def measure(self, layers: Layers) -> LayerValues:
         """Return I(X;T) and I(T;Y) of every layer of the batch."""
-        if "rows" not in layers.shared:  # several corrections sort the rows once
-            layers.shared["rows"] = count(layers, shared_row_codes(layers))
-        return values_of_counts(layers, layers.shared["rows"], self.correction)
+        return values_of_counts(layers, _counted(layers), self.correction)
+
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return I(T;Y) of one layer with the labels in each of several orders, always on all rows."""
+        return _counted(layers).label_bits(layers, index, orders, self.correction)
+
+
+def _counted(layers: Layers) -> Counted:
+    """Return the counts of the rows, which several corrections sort once."""
+    if "rows" not in layers.shared:
+        layers.shared["rows"] = count(layers, shared_row_codes(layers))
+    return layers.shared["rows"]

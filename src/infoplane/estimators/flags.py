@@ -4,9 +4,10 @@ from infoplane.errors import InputError, did_you_mean
 
 EXPLANATIONS: dict[str, str] = {
     "saturated": (
-        "The value is within 0.1 bit of log2 N, the most that N samples can show. It says how many samples there "
-        "are, not what the network does: nearly every sample has an activation of its own. Use coarser bins or more "
-        "noise, or more samples, and never read compression or its absence from saturated layers."
+        "The value of I(X;T) is within 0.1 bit of log2 N, the most that N samples can show. It reflects the number of "
+        "samples, not the network: nearly every sample has an activation of its own. I(T;Y) of the same layer is then "
+        "within 0.1 bit of H(Y) whatever the labels are, and carries the flag too. Use coarser bins or more noise, or "
+        "more samples, and never read compression or its absence from saturated layers."
     ),
     "constant": (
         "Every sample has the same activations, so the layer carries no information: I(X;T) = I(T;Y) = 0. Look for "
@@ -74,6 +75,18 @@ EXPLANATIONS: dict[str, str] = {
         "A few samples have values far from all others, as markers of missing values such as -999 have. They are "
         "left out of the standard deviation by which their column is divided, so they change little; without that the "
         "other samples would seem equal. Drop these rows if the values are not measurements."
+    ),
+    "uninformative": (
+        "The value does not exceed what the same samples give when the labels are shuffled, so it is not "
+        "distinguishable from labels assigned at random. It reflects the number of samples and the estimator, not the "
+        "network. Use coarser bins, more noise or more samples, or an estimator whose value for random labels is near "
+        "0, such as ross."
+    ),
+    "autocorrelated": (
+        "Rows close to each other are alike in both variables, as in time series or repeated measurements. There are "
+        "fewer independent samples than rows: p-values from shuffles are too small and intervals too narrow. Use "
+        "null_kind='shift' for a time series, or groups= with null_kind='block' for rows that belong together. If the "
+        "rows were only sorted, shuffle both variables alike and measure again."
     ),
 }
 """One explanation for each flag of `infoplane.estimators.base.FLAGS`."""

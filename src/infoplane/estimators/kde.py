@@ -5,11 +5,12 @@ import math
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from infoplane.errors import InputError
+from infoplane.estimators._label_kernels import class_sums, query_blocks, squared_distances
 from infoplane.estimators._pairs import UNRESOLVED, PairSums, pair_sums
-from infoplane.estimators._pairs_rows import in_unit_ball, mean_square
+from infoplane.estimators._pairs_rows import Rows, in_unit_ball, mean_square
 from infoplane.estimators.base import (
     SATURATION_MARGIN,
     EntropyEstimator,
@@ -32,6 +33,11 @@ class Noise(NamedTuple):
     variance: float
     relative: bool
     tolerance: float
+
+    def variance_of(self, points: Rows, radius: float) -> float:
+        """Variance of the noise on each unit of a layer, given in the unit ball."""
+        spread = mean_square(points) * radius * radius if self.relative else 1.0  # mean variance of a unit
+        return self.variance * spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +86,7 @@ class Kde(EntropyEstimator, SharedPass):
     """
 
     name: ClassVar[str] = "kde"
+    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 2048)
 
     variance: float | tuple[float, ...] = 0.1
     relative: bool = False
@@ -108,6 +115,26 @@ class Kde(EntropyEstimator, SharedPass):
             waiting = [noise for noise, result in asked.items() if result is None]
             asked.update(zip(waiting, _measure(layers, waiting), strict=True))
         return asked[self._noise()]
+
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return I(T;Y) of one layer with the labels in each of several orders, averaged over so many rows.
+
+        The label value is the mean over rows of log2 (W_i N / N_y S_i), with S_i what all rows contribute to row i and
+        W_i what those of its class do; here the mean is taken over some rows, and the sums over all.
+        """
+        points, radius = in_unit_ball(layers.host[index])
+        factor, n = 4 * _scale(radius, self._noise().variance_of(points, radius)), layers.n_samples
+        total = np.zeros(len(orders))
+        for queries in query_blocks(n, rows):
+            kernel = np.exp(-np.minimum(squared_distances(points, queries, factor), 80))
+            every = kernel.sum(axis=1)
+            for place, order in enumerate(orders):
+                codes = layers.labels[order]
+                within = class_sums(kernel, codes, layers.n_classes)[np.arange(len(queries)), codes[queries]]
+                total[place] += np.log2(within * n / (layers.class_counts[codes[queries]] * every)).sum()
+        return total / min(rows, n)
 
     def conditional_entropy(self, n_units: int) -> float:
         """h(T + noise | X) in bits: the entropy of the noise, (n_units / 2) log2(2πe σ²).
@@ -189,8 +216,7 @@ def _measure_layer(layers: Layers, index: int, noises: list[Noise]) -> list[_Res
     if (t == t[:, :1]).all():
         return [_plain(0.0, "constant", f"all {layers.n_samples} rows are equal")] * len(noises)
     rows, radius = in_unit_ball(t)
-    spread = mean_square(rows) * radius * radius  # mean variance of a unit
-    variances = [noise.variance * (spread if noise.relative else 1.0) for noise in noises]
+    variances = [noise.variance_of(rows, radius) for noise in noises]
     scales = np.array([_scale(radius, variance) for variance in variances])
     resolved = scales < UNRESOLVED
     results = [

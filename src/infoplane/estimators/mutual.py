@@ -1,11 +1,13 @@
 """Mutual information between two arrays, by name of the estimator."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from infoplane.errors import InputError
 from infoplane.estimators import build
+from infoplane.estimators._row_order import autocorrelated
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.pair import (
     SUITABLE,
@@ -25,6 +27,9 @@ def mutual_information(
     seed: Any = 0,
     uncertainty: Any = False,
     null: Any = 0,
+    null_kind: Any = "shuffle",
+    block: Any = None,
+    groups: Any = None,
     **params: Any,
 ) -> Estimate:
     """Estimate the mutual information I(X;Y) between two arrays, in bits.
@@ -33,6 +38,14 @@ def mutual_information(
     convert them with ``.astype(float)``, and floats as symbols with ``.astype(int)``. Estimators that need a symbol
     (``ross``, ``plugin``) take floats as symbols if they are all whole and have few values (up to 10, or up to half the
     number of rows and 1000); ``reason`` names the variable.
+
+    Rows are taken as independent. Rows of a time series, or several rows of one subject, are not: two unrelated slow
+    series look dependent, with small p-values and narrow intervals. The flag ``autocorrelated`` says so where rows
+    are alike from one to the next in both variables. Use ``null_kind="shift"`` for a series, or ``groups=`` with
+    ``null_kind="block"`` for rows that belong together. Both keep how the rows of y depend on each other, and the
+    standard error is then taken from whole blocks or groups. Choose blocks several times longer than the memory of
+    the series. With fewer than about ten such stretches in the data no method can tell. Data that were only sorted,
+    or grouped by class, are not dependent: shuffle the rows of both variables alike.
 
     Args:
         x: shape (sample,) or (sample, dim): an array, a list, or a column or table of pandas or polars; several
@@ -46,6 +59,11 @@ def mutual_information(
             ``sliced``, whose random directions come from its own parameter ``Sliced(seed=…)``.
         uncertainty: also give ``std_error`` and a 95 % ``interval``.
         null: number of shuffles of y for ``null``: mean, sd and p-value of the estimate without dependence.
+        null_kind: how y is rearranged for the null. "shuffle" takes rows one by one, "shift" moves the whole series by
+            a random number of rows, "block" rearranges blocks of consecutive rows, or ``groups``.
+        block: number of rows of a block; by default from the autocorrelation of the two variables.
+        groups: group of each row, shape (sample,): rows of a group stay together in ``null_kind="block"``, and in the
+            parts from which the standard error is taken.
         params: parameters of the estimator, for example ``k=5``.
 
     Returns:
@@ -69,11 +87,18 @@ def mutual_information(
             f"one of {suitable}"
         )
     estimate = measure_pair(built, first, second)
+    words = autocorrelated(first, second)
+    if words:
+        reason = "; ".join(text for text in (estimate.reason, words) if text)
+        estimate = dataclasses.replace(estimate, flags=estimate.flags | {"autocorrelated"}, reason=reason)
     if uncertainty or null:
         from infoplane.estimators.uncertainty import with_uncertainty
 
         first, second, _ = take_as_symbols(built, first, second)
-        estimate = with_uncertainty(built, first, second, estimate, seed=seed, uncertainty=uncertainty, null=null)
+        how = {"null_kind": null_kind, "block": block, "groups": groups}
+        estimate = with_uncertainty(
+            built, first, second, estimate, seed=seed, uncertainty=uncertainty, null=null, **how
+        )
     return estimate
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from infoplane._arrays import Codes
 from infoplane._import_jax import import_jax
 from infoplane.errors import InputError
+from infoplane.estimators._label_kernels import class_sums, products, query_blocks, squared_distances
 from infoplane.estimators._pairs import FLOAT32_LIMIT, UNRESOLVED
 from infoplane.estimators._pairs_factors import aligned
 from infoplane.estimators._pairs_kernel import double_precision
@@ -93,6 +94,7 @@ class Noisy(EntropyEstimator):
     draws: int = 2
     seed: int = 0
     name: ClassVar[str] = "noisy"
+    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 2048)
 
     def __post_init__(self) -> None:
         if not 0 < self.variance < math.inf:
@@ -111,6 +113,26 @@ class Noisy(EntropyEstimator):
         results = [self._measure_layer(layers, index) for index in range(layers.n_layers)]
         label = None if layers.labels is None else _collect([result[1] for result in results])
         return LayerValues(_collect([result[0] for result in results]), label)
+
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return I(T+Z;Y) of one layer with the labels in each of several orders, from one draw at so many rows."""
+        points, radius = in_unit_ball(layers.host[index])
+        spread = radius / math.sqrt(self.variance)
+        total, n_queries = np.zeros(len(orders)), 0
+        for queries in query_blocks(layers.n_samples, rows):
+            closeness = -squared_distances(points, queries, spread**2 / 2)
+            stream = np.random.Philox(key=np.array([self.seed, self.draws], np.uint64), counter=[0, 0, 0, n_queries])
+            noise = np.random.Generator(stream).standard_normal((len(queries), layers.n_units))
+            slant = products(points, noise, None, spread)
+            slant -= slant[np.arange(len(queries)), queries][:, None]
+            for sign in (1, -1):
+                kernel = np.exp(np.clip(closeness + sign * slant, -80, 80))
+                total += [_left_open(class_sums(kernel, layers.labels[order], layers.n_classes)) for order in orders]
+            n_queries += len(queries)
+        shares = layers.class_counts / layers.n_samples
+        return -float(shares @ np.log2(shares)) - total / (2 * n_queries)
 
     def _measure_layer(self, layers: Layers, index: int) -> "tuple[_Result, _Result]":
         """Measure one layer: what it tells of the input and of the label."""
@@ -131,6 +153,12 @@ class Noisy(EntropyEstimator):
         merged = merge_equal(rows, labels) or Merged(each, np.ones_like(each), each)
         left = _posterior_entropies(rows, labels, merged, spread**2, self.draws, self.seed, scale=spread)
         return _summarise(layers, left, layers.n_samples - len(merged.first))
+
+
+def _left_open(sums: Float[np.ndarray, "query label"]) -> float:
+    """Sum over rows of the entropy in bits of the label, given what the samples of each class contribute."""
+    shares = sums / sums.sum(axis=1, keepdims=True)
+    return float(-(shares * np.log2(np.where(shares > 0, shares, 1))).sum())
 
 
 class _Result(NamedTuple):

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, Num
 
 from infoplane._arrays import are_classes, as_labels, as_samples, is_discrete, to_numpy
 from infoplane.errors import InputError
+from infoplane.estimators._label_orders import some_rows
 from infoplane.estimators.base import Estimate, Estimator, LayerEstimator, Layers, LayerValues, Values
 from infoplane.estimators.discrete import entropy_of_counts
 
@@ -203,6 +204,8 @@ class LabelEstimator(PairEstimator, LayerEstimator):
     so that information is infinite or log2 N, and the number is NaN with the reason.
     """
 
+    shuffle_rows: ClassVar[tuple[int, ...]] = (512, 4096)
+
     def measure(self, layers: Layers) -> LayerValues:
         """Return I(T;Y) of every layer of the batch, and NaN with a reason for I(X;T)."""
         judged = [_judge_input(layers, index) for index in range(layers.n_layers)]
@@ -219,6 +222,17 @@ class LabelEstimator(PairEstimator, LayerEstimator):
             for index, known in enumerate(judged)
         ]
         return LayerValues(_values(judged), _values(measured))
+
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return I(T;Y) of one layer with the labels in each of several orders, on so many rows."""
+        assert layers.labels is not None
+        chosen = some_rows(layers.n_samples, rows)
+        t = Variable(layers.host[index][:, chosen].T.astype(np.float64), False)
+        labels = Variable(layers.labels[chosen].astype(np.int64)[:, None], True)
+        moves = list(orders[:, chosen].argsort(axis=1).argsort(axis=1))  # ranks: an order of the chosen rows
+        return np.array(self.between_shuffled(t, labels, moves))
 
 
 def _judge_input(layers: Layers, index: int) -> PairValue:

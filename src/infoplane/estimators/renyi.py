@@ -92,6 +92,7 @@ class Renyi(LayerEstimator):
     channels: int = 1
     quantity: ClassVar[str] = "matrix-based Rényi"
     name: ClassVar[str] = "renyi"
+    shuffle_rows: ClassVar[tuple[int, ...]] = (512,)
 
     def __post_init__(self) -> None:
         if not (0 < self.alpha < math.inf and abs(self.alpha - 1) >= NEAREST_TO_SHANNON):
@@ -145,10 +146,39 @@ class Renyi(LayerEstimator):
         parts = [self._of_rows(rows[own], radius, None if labels is None else labels[own]) for own in split]
         return np.mean(parts, axis=0)
 
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return I_α(T;Y) of one layer with the labels in each of several orders, on its first batches."""
+        assert layers.labels is not None
+        points, radius = in_unit_ball(layers.host[index])
+        split = _split(layers.n_samples, self.batch)[: max(1, rows // self.batch)]
+        bits = [self._of_orders(points[own[:rows]], radius, layers.labels[orders[:, own[:rows]]]) for own in split]
+        return np.mean(bits, axis=0)
+
+    def _of_orders(
+        self, rows: Float[np.ndarray, "row dim"], radius: float, labels: Int[np.ndarray, "order row"]
+    ) -> Float[np.ndarray, " order"]:
+        """I(T;Y) of one batch of rows with several arrays of labels; the rule ``alignment`` looks at each of them."""
+        if self.width == "alignment":
+            return np.array([self._of_rows(rows, radius, own)[1] for own in labels])
+        gram = self._gram(rows, radius, None)
+        of_layer = matrix_entropy(gram, self.alpha)
+        within = [label_entropy(own, self.alpha) - entropy_with_label(gram, own, self.alpha) for own in labels]
+        return of_layer + np.array(within)
+
     def _of_rows(
         self, rows: Float[np.ndarray, "row dim"], radius: float, labels: Int[np.ndarray, " row"] | None
     ) -> tuple[float, float]:
         """I(X;T) and I(T;Y) of one batch of rows, given in the unit ball; ``radius`` is what they were divided by."""
+        gram = self._gram(rows, radius, labels)
+        of_layer = matrix_entropy(gram, self.alpha)
+        if labels is None:
+            return of_layer, math.nan
+        return of_layer, of_layer + label_entropy(labels, self.alpha) - entropy_with_label(gram, labels, self.alpha)
+
+    def _gram(self, rows: Float[np.ndarray, "row dim"], radius: float, labels: Int[np.ndarray, " row"] | None) -> Gram:
+        """Kernel matrix of one batch of rows, given in the unit ball."""
         squares = squared_distances(rows.reshape(len(rows), self.channels, -1))
         if isinstance(self.width, str):
             widths = np.array(
@@ -156,11 +186,7 @@ class Renyi(LayerEstimator):
             )
         else:
             widths = np.full(self.channels, self.width / radius)
-        gram = gaussian_gram(squares, widths)
-        of_layer = matrix_entropy(gram, self.alpha)
-        if labels is None:
-            return of_layer, math.nan
-        return of_layer, of_layer + label_entropy(labels, self.alpha) - entropy_with_label(gram, labels, self.alpha)
+        return gaussian_gram(squares, widths)
 
     def _ruled_width(self, squares: Gram, labels: Int[np.ndarray, " row"] | None, dim: int) -> float:
         if self.width == "silverman":

@@ -7,15 +7,19 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
+from infoplane.estimators.base import Layers
 from infoplane.estimators.copula import Copula, neighbors
 from infoplane.estimators.gaussian import Gaussian
 from infoplane.estimators.pair import LabelEstimator, Order, PairEstimator, PairValue, Variable, nothing_to_tell
 
 Direction = Float[np.ndarray, " dim"]
+
+_COMPARED = 10
+"""Random directions along which labels are compared with shuffled ones."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +108,13 @@ class Sliced(LabelEstimator):
             inner.between_shuffled(_project(x, theta), _project(y, phi), orders) for theta, phi in self._pairs(x, y)
         ]
         return [float(mean) for mean in np.mean(bits, axis=0)]
+
+    def label_bits(
+        self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
+    ) -> Float[np.ndarray, " order"]:
+        """Return the sliced information with the labels in each of several orders, along at most 10 directions."""
+        few = dataclasses.replace(self, directions=min(self.directions, _COMPARED))
+        return super(Sliced, few).label_bits(layers, index, orders, rows)
 
     def _inner(self, x: Variable, y: Variable) -> PairEstimator:
         """Return what measures the projections."""

@@ -68,7 +68,7 @@ TABLE = (
     Entry(
         "auto",
         "infoplane.estimators.auto:Auto",
-        "pairs: continuous, discrete and mixed",
+        "pairs: continuous, discrete and mixed; labels of layers",
         "information by whatever suits the data: measured in several ways, chosen by rules, with the reason",
         "that of a few of the others: seconds for 10 000 samples; memory n (d + 1000)",
         "those of what it chooses; Tyler 1987; Donsker & Varadhan 1983; Barber & Agakov 2003",

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 
 from infoplane._numbers import digits
 from infoplane.errors import InputError
+from infoplane.estimators._row_blocks import as_blocks, null_order, parts_of_blocks
 from infoplane.estimators.base import EntropyEstimator, Estimate, Null
 from infoplane.estimators.pair import PairEstimator, Variable, as_variable, measure_pair
 
@@ -29,6 +30,9 @@ that of `ksg1` on independent normals, times N, is 25 % lower at 100 samples tha
 SMALLEST_PART = 20
 """Fewest samples of a part."""
 
+_BLOCKS_OF_A_PART = 2
+"""Fewest blocks or groups of a part, on average."""
+
 EXTRAPOLATED = (2, 3, 4)
 """Parts that an extrapolation uses beside the whole."""
 
@@ -40,7 +44,7 @@ _ORDERS_BYTES = 2**26
 _DIVIDE, _SHUFFLE, _EXTRAPOLATE = range(3)
 """What a stream of random numbers is for."""
 
-Rows = Int[np.ndarray, " row"]
+Rows = Int[np.ndarray, " _"]
 Measure = Callable[[Rows], float]
 """Gives the estimate in bits on some of the samples."""
 
@@ -70,6 +74,9 @@ def with_uncertainty(
     seed: int,
     uncertainty: bool,
     null: int,
+    null_kind: str = "shuffle",
+    block: Any = None,
+    groups: Any = None,
 ) -> Estimate:
     """Return the estimate with its standard error and 95 % interval, and what shuffled data give.
 
@@ -86,12 +93,21 @@ def with_uncertainty(
     97 % for six pairs of distribution and estimator at 600 to 1000 samples.
 
     **Null.** y is shuffled ``null`` times and measured beside x; p = (1 + #{shuffled ≥ bits}) / (1 + null).
+    ``null_kind="shift"`` moves y along x by a random number of rows instead, with its end put before its start, and
+    ``"block"`` puts blocks of consecutive rows, or groups, in a random order: y keeps what its rows have to do with
+    each other, and only loses x.
+
+    **Rows that depend on each other.** With ``groups``, ``block`` or another null than shuffles the parts are made of
+    whole groups or blocks, so that the scatter between parts is that of independent pieces. (A bootstrap of blocks
+    would repeat rows, which neighbors take for ties.) Related rows also raise the estimate itself: unrelated series
+    give the mean of the null and not 0. So the interval begins lower by that mean where it was measured.
 
     An error that the estimator gives itself (Monte-Carlo draws, random directions) is added in quadrature.
 
     Misleads when: the two are nearly independent and the estimator has a variance of order 1/N² there (plug-in,
     Gaussian): the interval is then too wide, and the null is the better judge. Rows are not independent (time series,
-    repeated measurements): the error is far too small. The bias is large: see `extrapolate`.
+    repeated measurements; flag ``autocorrelated``) and are shuffled one by one: the error is far too small. The bias
+    is large: see `extrapolate`.
 
     Args:
         estimator: what measured the estimate.
@@ -101,6 +117,9 @@ def with_uncertainty(
         seed: from which every division and shuffle is derived.
         uncertainty: whether to give the standard error and the interval.
         null: number of shuffles; 0 for none.
+        null_kind: "shuffle", "shift" or "block".
+        block: rows of a block; by default twice the lag up to which both variables are autocorrelated.
+        groups: for each row, the group that it belongs to.
 
     Returns:
         The estimate with ``std_error`` and ``interval`` (None, with the reason, where parts are too small for the
@@ -117,10 +136,15 @@ def with_uncertainty(
     _check_whole("null", null, least=0)
     if null == 1:
         raise InputError("null is 1; expected 0, or at least 2 shuffles, of which a deviation can be taken; try 100")
+    blocks = as_blocks(x, y, null_kind=null_kind, block=block, groups=groups)
     if uncertainty:
-        estimate = _with_spread(_measure_rows(estimator, x, y), estimate, seed)
+        estimate = _with_spread(_measure_rows(estimator, x, y), estimate, seed, blocks)
     if null:
-        estimate = dataclasses.replace(estimate, null=_null(estimator, x, y, estimate.bits, null, seed))
+        orders = None if null_kind == "shuffle" else lambda index: null_order(null_kind, y.n, blocks, seed, index)
+        estimate = dataclasses.replace(estimate, null=_null(estimator, x, y, estimate.bits, null, seed, orders))
+    if blocks is not None and estimate.interval is not None and estimate.null is not None:
+        low, high = estimate.interval
+        estimate = dataclasses.replace(estimate, interval=(low - max(estimate.null.mean, 0.0), high))
     return estimate
 
 
@@ -201,18 +225,21 @@ def _extrapolated(estimate: Estimate, measured: dict[int, Float[np.ndarray, "rep
     return dataclasses.replace(estimate, bits=bits, std_error=error, interval=(low, high), reason=reason)
 
 
-def _with_spread(measure: Measure, estimate: Estimate, seed: int) -> Estimate:
+def _with_spread(measure: Measure, estimate: Estimate, seed: int, blocks: Sequence[Rows] | None = None) -> Estimate:
     """Fill in standard error and interval."""
     found: dict[int, Float[np.ndarray, "repeat part"]] = {}
     most = max(estimate.n // LARGE_PART, FEWEST_PARTS)
+    if blocks is not None:
+        most = min(most, len(blocks) // _BLOCKS_OF_A_PART)
     for m in [m for m in PARTS if m <= most] if math.isfinite(estimate.bits) else []:
-        bits = _on_parts(measure, estimate.n, m, REPEATS, (seed, _DIVIDE))
+        bits = _on_parts(measure, estimate.n, m, REPEATS, (seed, _DIVIDE), blocks)
         if bits is not None:
             found[m] = bits
         if len(found) == USED:
             break
     if not found:
-        why = f"no standard error: the estimator cannot measure parts of the {estimate.n} samples"
+        pieces = "samples" if blocks is None else f"samples in {len(blocks)} blocks"
+        why = f"no standard error: the estimator cannot measure parts of the {estimate.n} {pieces}"
         return dataclasses.replace(estimate, reason="; ".join(text for text in (estimate.reason, why) if text))
     error, low, high = _spread(found).interval(estimate.bits, also=(estimate.std_error or 0.0) ** 2)
     return dataclasses.replace(estimate, std_error=error, interval=(low, high))
@@ -235,27 +262,42 @@ def _measure_rows(estimator: PairEstimator, x: Variable, y: Variable) -> Measure
 
 
 def _on_parts(
-    measure: Measure, n: int, m: int, repeats: int, key: tuple[int, int]
+    measure: Measure, n: int, m: int, repeats: int, key: tuple[int, int], blocks: Sequence[Rows] | None = None
 ) -> Float[np.ndarray, "repeat part"] | None:
     """Measure random divisions into m disjoint parts; None where a part is too small or has no finite estimate."""
     if n // m < SMALLEST_PART:
         return None
-    orders = [np.random.default_rng([*key, m, repeat]).permutation(n) for repeat in range(repeats)]
+    streams = [np.random.default_rng([*key, m, repeat]) for repeat in range(repeats)]
+    if blocks is None:
+        divisions = [np.array_split(stream.permutation(n), m) for stream in streams]
+    else:
+        divisions = [parts_of_blocks(blocks, m, stream) for stream in streams]
+    if any(len(parts) < m or min(map(len, parts)) < SMALLEST_PART for parts in divisions):
+        return None
     try:
-        bits = np.array([[measure(np.sort(rows)) for rows in np.array_split(order, m)] for order in orders])
+        bits = np.array([[measure(np.sort(rows)) for rows in parts] for parts in divisions])
     except InputError:
         return None
     return bits if np.isfinite(bits).all() else None
 
 
-def _null(estimator: PairEstimator, x: Variable, y: Variable, bits: float, times: int, seed: int) -> Null | None:
+def _null(
+    estimator: PairEstimator,
+    x: Variable,
+    y: Variable,
+    bits: float,
+    times: int,
+    seed: int,
+    order_of: Callable[[int], Rows] | None = None,
+) -> Null | None:
     """Measure shuffled data; None where the estimate itself is not a number."""
     if math.isnan(bits):
         return None
     block = max(1, _ORDERS_BYTES // (8 * y.n))
     shuffled: list[float] = []
     for first in range(0, times, block):
-        orders = _shuffled_orders(y.n, seed, range(first, min(first + block, times)))
+        indices = range(first, min(first + block, times))
+        orders = _shuffled_orders(y.n, seed, indices) if order_of is None else map(order_of, indices)
         shuffled += estimator.between_shuffled(x, y, list(orders))
     values = np.array(shuffled)
     reached = int((values >= bits).sum())

@@ -11,7 +11,7 @@ from infoplane._numbers import digits
 from infoplane.estimators import EstimatorLike
 from infoplane.experiments.summary import without_numbers
 from infoplane.record import Recorder
-from infoplane.results import decode_flags
+from infoplane.results import decode_flags, reasons_at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -108,7 +108,8 @@ def table(ds: "xr.Dataset") -> str:
             codes = np.unique(one["flags"].sel(layer=layer).values)
             flags = sorted(set().union(*(decode_flags(code) for code in codes)))
             rows.append([str(layer), *numbers, " ".join(flags)])
-        parts.append("\n".join([_heading(ds, str(estimator)), *_aligned(rows), *without_numbers(empty)]))
+        reasons = [f"{layer}: {text}" for name, layer, text in reasons_at(ds) if name == str(estimator)]
+        parts.append("\n".join([_heading(ds, str(estimator)), *_aligned(rows), *without_numbers(empty), *reasons]))
     return "\n\n".join(parts)
 
 

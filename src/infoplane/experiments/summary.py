@@ -11,7 +11,7 @@ import numpy as np
 
 from infoplane._numbers import digits
 from infoplane.estimators.base import SATURATION_MARGIN
-from infoplane.results import compression, config_of, decode_flags, mean_known, order_violation
+from infoplane.results import compression, config_of, decode_flags, mean_known, order_violation, reasons_at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -184,6 +184,7 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     clipped = [str(layer) for layer in ds["layer"].values if _has_flag(ds, str(layer), "clipped")]
     if clipped:
         lines.append(f"clipped: values outside the bins in {', '.join(clipped)}; the picture shows the clipping too")
+    lines += [f"reason at the end, {estimator} of {layer}: {text}" for estimator, layer, text in reasons_at(ds)]
     return lines
 
 

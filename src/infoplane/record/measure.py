@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 
 from infoplane._arrays import to_numpy
 from infoplane.errors import InputError
 from infoplane.estimators import LayerEstimator
-from infoplane.estimators.base import Layers, LayerValues, Values, measure_layers
+from infoplane.estimators.base import Layers, LayerValues, Values
+from infoplane.estimators.layers import measure_layers
 from infoplane.estimators.rows import distinct_rows
 from infoplane.record.probes import SIZE_ERRORS, select_names
 from infoplane.record.sets import MeasuredSet, parts_of
@@ -32,12 +33,14 @@ class Measurement:
         values: ``bits``, ``lower``, ``upper``, ``std_error`` in bits, NaN where there is none; (estimator, layer,
             variable), the variable being I(X;T), then I(T;Y).
         flags: encoded flags, (estimator, layer, variable).
+        reasons: the amounts behind the flags in words, empty where there are none, (estimator, layer, variable).
         spreads: how each layer's values lie, (layer,).
     """
 
     layers: tuple[str, ...]
     values: Mapping[str, Float[np.ndarray, "estimator layer 2"]]
     flags: Int[np.ndarray, "estimator layer 2"]
+    reasons: Shaped[np.ndarray, "estimator layer 2"]
     spreads: Mapping[str, Float[np.ndarray, " layer"]]
 
 
@@ -68,6 +71,7 @@ def measure_set(
         layers=tuple(names),
         values={key: stacked[key] for key in QUANTITIES},
         flags=stacked["flags"],
+        reasons=stacked["reasons"],
         spreads={key: stacked[key] for key in SPREADS},
     )
 
@@ -236,6 +240,7 @@ def _measure_layer(
     rows["flags"] = np.array(
         [[encode_flags((part or v.input).flags[0] | flags) for part in _pair(v)] for v in values], np.int32
     )
+    rows["reasons"] = np.array([[(part or v.input).reasons[0] for part in _pair(v)] for v in values], object)
     return rows | _spread(layers)
 
 

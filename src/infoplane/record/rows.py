@@ -44,6 +44,7 @@ class Row:
         bits: the value; NaN where there is none.
         std_error, lower, upper: in bits, NaN where the estimator gives none.
         flags: names of what makes it suspect.
+        reason: the amounts behind the flags, in words.
         set: "measured", or "held_out" for the second set of inputs.
     """
 
@@ -57,6 +58,7 @@ class Row:
     upper: float
     flags: frozenset[str]
     set: str
+    reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,13 +123,14 @@ def _rows(epoch: int, estimators: Sequence[str], set_: str, m: Measurement) -> I
             upper=float(m.values["upper"][i, j, k]),
             flags=results.decode_flags(int(m.flags[i, j, k])),
             set=set_,
+            reason=str(m.reasons[i, j, k]),
         )
 
 
 def _plain(m: Measurement) -> dict[str, Any]:
     """Return a measurement as lists of numbers that every reader of JSON takes: NaN is null, infinity a word."""
     numbers = {key: _finite(value) for key, value in [*m.values.items(), *m.spreads.items()]}
-    return {"layers": list(m.layers), "flags": m.flags.tolist()} | numbers
+    return {"layers": list(m.layers), "flags": m.flags.tolist(), "reasons": m.reasons.tolist()} | numbers
 
 
 def _finite(values: Float[np.ndarray, "..."]) -> Any:
@@ -142,10 +145,13 @@ def _word(value: float) -> float | str:
 
 
 def _measurement(part: Mapping[str, Any]) -> Measurement:
+    flags = np.array(part["flags"], np.int32)
     return Measurement(
         layers=tuple(part["layers"]),
         values={key: np.array(part[key], float) for key in QUANTITIES},
-        flags=np.array(part["flags"], np.int32),
+        flags=flags,
+        # folders of earlier versions hold no reasons
+        reasons=np.array(part.get("reasons", np.full(flags.shape, "").tolist()), object),
         spreads={key: np.array(part[key], float) for key in SPREADS},
     )
 
@@ -192,6 +198,8 @@ def _variables(measurements: Sequence[Measurement]) -> Variables:
     variables: Variables = {_VARIABLES[key]: (results.INFORMATION_DIMS, value) for key, value in kept.items()}
     flags = np.stack([m.flags for m in measurements], axis=1)[:, None]
     variables["flags"] = (results.INFORMATION_DIMS, flags)
+    reasons = np.stack([m.reasons for m in measurements], axis=1)[:, None]
+    variables["reasons"] = (results.INFORMATION_DIMS, reasons)
     for key, name in _SPREADS.items():
         spread = np.stack([m.spreads[key] for m in measurements])[None].astype(np.float32)
         variables[name] = (results.LAYER_DIMS, spread)

@@ -13,13 +13,14 @@ async function inflate(id) {
 
 // Bytes of the same place in a number stand together; see pack.py.
 function unpack(bytes, [start, count, kind]) {
-  const size = kind === "f4" ? 4 : 2;
+  const size = Number(kind[1]);
   const whole = new Uint8Array(count * size);
   for (let place = 0; place < size; place++) {
     const plane = start + place * count;
     for (let n = 0; n < count; n++) whole[n * size + place] = bytes[plane + n];
   }
-  return kind === "f4" ? new Float32Array(whole.buffer) : new Uint16Array(whole.buffer);
+  const types = { f4: Float32Array, u2: Uint16Array, u4: Uint32Array };
+  return new types[kind](whole.buffer);
 }
 
 function openNumbers(bytes) {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 Reference = list[Any]
-"""Where an array lies: its first byte, the number of its values, and their type, ``f4`` or ``u2``."""
+"""Where an array lies: its first byte, the number of its values, and their type, ``f4``, ``u2`` or ``u4``."""
 
 LEVEL = 6
 """Of the compression; 9 takes three times as long for 1 % less."""

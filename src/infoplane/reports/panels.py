@@ -152,7 +152,7 @@ def _estimator(ds: "xr.Dataset", name: str, packer: Packer, *, members: bool) ->
             if np.isfinite(bound).any():
                 about[key.removeprefix("information_")] = packer.add(bound)
         if "flags" in here:
-            about["flags"] = packer.add(here["flags"].sel(estimator=name).transpose(*ORDER).values, "u2")
+            about["flags"] = packer.add(here["flags"].sel(estimator=name).transpose(*ORDER).values, "u4")
     return about
 
 

@@ -134,6 +134,7 @@ def doubts(panel: Panel) -> list[Doubt]:
     """Return what is to be distrusted: flags with what they mean, members, unfinished and failed parts."""
     ds = panel.ds
     found = [Doubt(flag, where, explain(flag)) for flag, where in _flagged(ds)]
+    found += [Doubt("reason", f"{estimator}: {layer}", text) for estimator, layer, text in results.reasons_at(ds)]
     found += [Doubt(flag, where, explain(flag)) for flag, where in _flagged_members(ds)]
     found += [Doubt("note", "", f"{remark[0].upper()}{remark[1:]}.") for remark in _remarks(ds)]
     if ds.sizes["member"] == 1:
@@ -189,7 +190,7 @@ def _remarks(ds: "xr.Dataset") -> list[str]:
 
     if "member_flags" not in ds or "flags" not in ds:
         return []
-    said = ("dead or", "diverged;", "clipped:")
+    said = ("dead or", "diverged;", "clipped:", "reason at the end")
     return [remark for remark in remarks(ds) if not any(word in remark for word in said)]
 
 

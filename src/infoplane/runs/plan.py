@@ -18,6 +18,9 @@ from infoplane.nets.shapes import WIDE, Convolutional, Dense, Shape, n_weights
 from infoplane.runs.config import MAX_RECORD_BYTES, Config
 from infoplane.schedules import AnySchedule, DeltaApprox, DeltaExact, Epochs
 
+COMPARED = 8
+"""Measured epochs between the first and the last at which label values are compared with shuffled labels."""
+
 TEST_EVERY = 10
 """Held-out loss and accuracy are recorded at measured epochs and at each multiple of this."""
 
@@ -151,6 +154,18 @@ class Plan:
         if not self.config.sparse:
             return frozenset()
         grid = [0.0, *np.geomspace(self.last, 1, self.config.measure.points - 1)]
+        return frozenset(int(self.epochs[np.abs(self.epochs - point).argmin()]) for point in grid)
+
+    @cached_property
+    def compared_epochs(self) -> frozenset[int]:
+        """Epochs at which label values are compared with shuffled labels, which would double the time of measuring.
+
+        The first, the last, and `COMPARED` between them, evenly on a logarithmic scale; where the epochs follow from
+        what is measured, the first and the last only.
+        """
+        if self.follows:
+            return frozenset({0, self.last})
+        grid = [0.0, *np.geomspace(1, max(self.last, 1), COMPARED + 1)]
         return frozenset(int(self.epochs[np.abs(self.epochs - point).argmin()]) for point in grid)
 
     def due(self, epoch: int, part: str) -> list[int]:

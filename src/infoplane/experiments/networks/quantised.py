@@ -12,7 +12,8 @@ from pydantic import Field, field_validator, model_validator
 from infoplane import results
 from infoplane.errors import InputError
 from infoplane.estimators import build_all
-from infoplane.estimators.base import LayerEstimator, Layers, Values, measure_layers
+from infoplane.estimators.base import LayerEstimator, Layers, Values
+from infoplane.estimators.layers import measure_layers
 from infoplane.experiments.networks.result import assemble, missing
 from infoplane.experiments.networks.settings import ACTIVATION, NetworkSettings, few
 from infoplane.nets import mlp, quantize

@@ -1,0 +1,79 @@
+"""Rows that belong together: blocks of a series or groups, and orders of y that keep what lies within them."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+from jaxtyping import Int
+
+from infoplane._arrays import as_labels
+from infoplane.errors import InputError
+from infoplane.estimators._row_order import block_length
+from infoplane.estimators.pair import Variable
+
+NullKind = Literal["shuffle", "shift", "block"]
+NULL_KINDS = get_args(NullKind)
+
+NEAREST_SHIFT = 20
+"""Shifts leave out this fraction of the rows at both ends, 1/20: near shifts of a slow series are nearly unshifted."""
+
+_ORDER = 0x0D
+"""Names the stream of random numbers from which shifts and blocks are drawn."""
+
+Rows = Int[np.ndarray, " _"]
+
+
+def as_blocks(x: Variable, y: Variable, *, null_kind: Any, block: Any, groups: Any) -> list[Rows] | None:
+    """Return the rows of each block or group, in their order; None where rows are taken one by one.
+
+    Args:
+        x: first variable.
+        y: second variable.
+        null_kind: one of `NULL_KINDS`.
+        block: number of rows of a block, or None: then from the autocorrelation, where ``null_kind`` keeps order.
+        groups: for each row, the group that it belongs to, or None.
+
+    Raises:
+        InputError: for a kind that is not known, a length that cannot be used, or ``block`` together with ``groups``.
+    """
+    if null_kind not in NULL_KINDS:
+        raise InputError(f"null_kind: expected one of {', '.join(NULL_KINDS)}, got {null_kind!r}. Choose one of them.")
+    if groups is not None:
+        if block is not None:
+            raise InputError("block: expected None together with groups, got a length. Leave one of the two out.")
+        return rows_of_groups(as_labels(groups, "groups", x.n))
+    if block is None and null_kind == "shuffle":
+        return None
+    length = block_length(x, y) if block is None else block
+    if isinstance(length, bool) or not isinstance(length, int | np.integer) or not 1 <= length <= x.n // 2:
+        raise InputError(
+            f"block: expected a whole number of rows from 1 to half of the {x.n} rows, got {block!r}. Give the number "
+            "of rows after which the series has forgotten its past."
+        )
+    return np.array_split(np.arange(x.n), range(int(length), x.n, int(length)))
+
+
+def rows_of_groups(codes: Rows) -> list[Rows]:
+    """Return the rows of each group, in their order."""
+    ordered = np.argsort(codes, kind="stable")
+    return np.split(ordered, np.flatnonzero(np.diff(codes[ordered])) + 1)
+
+
+def null_order(kind: str, n: int, blocks: Sequence[Rows] | None, seed: int, index: int) -> Rows:
+    """Return one order of y under which it does not depend on x, but its rows depend on each other as before."""
+    rng = np.random.default_rng([seed, _ORDER, index])
+    if kind == "shift":
+        nearest = max(1, n // NEAREST_SHIFT)
+        return (np.arange(n) + rng.integers(nearest, n - nearest + 1)) % n
+    assert blocks is not None
+    order = np.empty(n, np.int64)
+    order[np.concatenate(blocks)] = np.concatenate([blocks[place] for place in rng.permutation(len(blocks))])
+    return order
+
+
+def parts_of_blocks(blocks: Sequence[Rows], m: int, rng: np.random.Generator) -> list[Rows]:
+    """Divide the rows at random into m parts of about equal size, each of whole blocks; fewer where blocks are few."""
+    mixed = [blocks[place] for place in rng.permutation(len(blocks))]
+    ends = np.cumsum([len(block) for block in mixed])
+    part = np.minimum((ends - 1) * m // ends[-1], m - 1)
+    return [np.concatenate([mixed[i] for i in np.flatnonzero(part == own)]) for own in np.unique(part)]
