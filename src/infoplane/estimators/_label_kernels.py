@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from infoplane.estimators._label_orders import some_rows
+from infoplane.estimators._neighbors_threads import one_blas_thread
 from infoplane.estimators._pairs_rows import PIECE, Rows
 
 ENTRIES = 1 << 21
@@ -23,8 +24,9 @@ def query_blocks(n: int, rows: int) -> Iterator[Int[np.ndarray, " query"]]:
     """Go through so many of n rows, some at a time."""
     queries = some_rows(n, rows)
     step = max(1, ENTRIES // n)
-    for start in range(0, len(queries), step):
-        yield queries[start : start + step]
+    with one_blas_thread(needed=True):  # threads of BLAS would go on spinning, and take the cores from the next pass
+        for start in range(0, len(queries), step):
+            yield queries[start : start + step]
 
 
 def products(
