@@ -58,12 +58,19 @@ def squared_distances(
 
 
 def class_sums(
-    kernel: Float[np.ndarray, "query sample"], codes: Int[np.ndarray, " sample"], n_classes: int
-) -> Float[np.ndarray, "query label"]:
-    """Sum each row of the kernel over the samples of each class."""
-    if n_classes <= DENSE:
-        return kernel @ (codes[:, None] == np.arange(n_classes)).astype(kernel.dtype)
+    kernel: Float[np.ndarray, "query sample"], labels: Int[np.ndarray, "order sample"], n_classes: int
+) -> Float[np.ndarray, "order query label"]:
+    """Sum each row of the kernel over the samples of each class, for several arrays of labels in one product."""
     from scipy.sparse import csr_array
 
-    each = np.arange(len(codes))
-    return kernel @ csr_array((np.ones(len(codes)), (each, codes)), shape=(len(codes), n_classes))
+    n_orders, n = labels.shape
+    columns = (labels + n_classes * np.arange(n_orders)[:, None]).ravel()
+    if n_classes <= DENSE:
+        members = np.zeros((n, n_orders * n_classes), kernel.dtype)
+        members[np.tile(np.arange(n), n_orders), columns] = 1
+        sums = kernel @ members
+    else:
+        ones = np.ones(columns.size, kernel.dtype)
+        rows = np.tile(np.arange(n), n_orders)
+        sums = kernel @ csr_array((ones, (rows, columns)), shape=(n, n_orders * n_classes))
+    return sums.reshape(len(kernel), n_orders, n_classes).transpose(1, 0, 2)

@@ -86,7 +86,7 @@ class Kde(EntropyEstimator, SharedPass):
     """
 
     name: ClassVar[str] = "kde"
-    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 2048)
+    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 1024)
 
     variance: float | tuple[float, ...] = 0.1
     relative: bool = False
@@ -124,16 +124,18 @@ class Kde(EntropyEstimator, SharedPass):
         The label value is the mean over rows of log2 (W_i N / N_y S_i), with S_i what all rows contribute to row i and
         W_i what those of its class do; here the mean is taken over some rows, and the sums over all.
         """
+        assert layers.labels is not None
         points, radius = in_unit_ball(layers.host[index])
+        labels = layers.labels[orders]
         factor, n = 4 * _scale(radius, self._noise().variance_of(points, radius)), layers.n_samples
         total = np.zeros(len(orders))
         for queries in query_blocks(n, rows):
             kernel = np.exp(-np.minimum(squared_distances(points, queries, factor), 80))
             every = kernel.sum(axis=1)
-            for place, order in enumerate(orders):
-                codes = layers.labels[order]
-                within = class_sums(kernel, codes, layers.n_classes)[np.arange(len(queries)), codes[queries]]
-                total[place] += np.log2(within * n / (layers.class_counts[codes[queries]] * every)).sum()
+            own = labels[:, queries]
+            sums = class_sums(kernel, labels, layers.n_classes)
+            within = np.take_along_axis(sums, own[:, :, None], axis=2)[:, :, 0]
+            total += np.log2(within * n / (layers.class_counts[own] * every)).sum(axis=1)
         return total / min(rows, n)
 
     def conditional_entropy(self, n_units: int) -> float:

@@ -20,16 +20,20 @@ from infoplane.estimators.base import (
 )
 
 
-def measure_layers(layers: Layers, estimators: Sequence[LayerEstimator], *, shuffles: bool = True) -> list[LayerValues]:
+def measure_layers(
+    layers: Layers, estimators: Sequence[LayerEstimator], *, compared: Sequence[LayerEstimator] | None = None
+) -> list[LayerValues]:
     """Measure one batch by several estimators, sharing all that they have in common.
 
     Args:
         layers: the batch.
         estimators: what measures it.
-        shuffles: whether label values are compared with shuffled labels, for the flag ``uninformative``.
+        compared: those whose label values are compared with shuffled labels, for the flag ``uninformative``; all by
+            default.
     """
     _announce(layers, estimators)
-    return [judge_labels(layers, estimator, estimator.measure(layers), shuffles=shuffles) for estimator in estimators]
+    wanted = estimators if compared is None else compared
+    return [judge_labels(layers, one, one.measure(layers), shuffles=one in wanted) for one in estimators]
 
 
 def _announce(layers: Layers, estimators: Sequence[LayerEstimator]) -> None:

@@ -94,7 +94,7 @@ class Noisy(EntropyEstimator):
     draws: int = 2
     seed: int = 0
     name: ClassVar[str] = "noisy"
-    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 2048)
+    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 1024)
 
     def __post_init__(self) -> None:
         if not 0 < self.variance < math.inf:
@@ -118,8 +118,9 @@ class Noisy(EntropyEstimator):
         self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
     ) -> Float[np.ndarray, " order"]:
         """Return I(T+Z;Y) of one layer with the labels in each of several orders, from one draw at so many rows."""
+        assert layers.labels is not None
         points, radius = in_unit_ball(layers.host[index])
-        spread = radius / math.sqrt(self.variance)
+        labels, spread = layers.labels[orders], radius / math.sqrt(self.variance)
         total, n_queries = np.zeros(len(orders)), 0
         for queries in query_blocks(layers.n_samples, rows):
             closeness = -squared_distances(points, queries, spread**2 / 2)
@@ -129,7 +130,7 @@ class Noisy(EntropyEstimator):
             slant -= slant[np.arange(len(queries)), queries][:, None]
             for sign in (1, -1):
                 kernel = np.exp(np.clip(closeness + sign * slant, -80, 80))
-                total += [_left_open(class_sums(kernel, layers.labels[order], layers.n_classes)) for order in orders]
+                total += [_left_open(sums) for sums in class_sums(kernel, labels, layers.n_classes)]
             n_queries += len(queries)
         shares = layers.class_counts / layers.n_samples
         return -float(shares @ np.log2(shares)) - total / (2 * n_queries)

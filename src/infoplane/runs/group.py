@@ -241,14 +241,14 @@ class GroupRun:
             rows |= {f"spread_{key}": count.astype(np.float32) for key, count in counts.items()}
         if self.plan.config.measure.histograms:
             rows["spread_histogram"] = histogram.shares(np.asarray(t))
-        shuffles = epoch in self.plan.compared_epochs
         for part, chosen in self.plan.parts.items():
             every = len(chosen) == len(observed)
             some = t if every else np.take(np.asarray(t), np.searchsorted(observed, chosen), axis=2)
             layers = Layers(some, labels[chosen], run_range)
             due = self.plan.due(epoch, part)
             estimators = [list(self.plan.estimators.values())[place] for place in due]
-            for place, values in zip(due, measure_layers(layers, estimators, shuffles=shuffles), strict=True):
+            compared = [estimator for estimator in estimators if self.plan.compares(epoch, estimator)]
+            for place, values in zip(due, measure_layers(layers, estimators, compared=compared), strict=True):
                 for key in QUANTITIES:
                     rows[part + key][place] = _quantity(values, key)
                 rows[f"{part}flags"][place] = _flags(values)

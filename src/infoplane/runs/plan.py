@@ -13,6 +13,7 @@ from infoplane.data.base import Dataset, random_order, split_rows
 from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.estimators import LayerEstimator, list_estimators
 from infoplane.estimators.binning import Binning
+from infoplane.estimators.counting import ALL_ROWS
 from infoplane.nets import histogram
 from infoplane.nets.shapes import WIDE, Convolutional, Dense, Shape, n_weights
 from infoplane.runs.config import MAX_RECORD_BYTES, Config
@@ -155,6 +156,13 @@ class Plan:
             return frozenset()
         grid = [0.0, *np.geomspace(self.last, 1, self.config.measure.points - 1)]
         return frozenset(int(self.epochs[np.abs(self.epochs - point).argmin()]) for point in grid)
+
+    def compares(self, epoch: int, estimator: LayerEstimator) -> bool:
+        """Whether label values of an estimator are compared with shuffled labels at an epoch.
+
+        Estimators that count are compared at `compared_epochs`, the others, whose comparison is costly, at the last.
+        """
+        return epoch == self.last or (epoch in self.compared_epochs and estimator.shuffle_rows == ALL_ROWS)
 
     @cached_property
     def compared_epochs(self) -> frozenset[int]:
