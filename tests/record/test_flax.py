@@ -271,3 +271,19 @@ def test_a_model_that_diverged_is_flagged(digits):
     assert np.isfinite(ds["information"].sel(layer="norm"))
     assert np.isnan(ds["information"].sel(layer="last"))
     assert "non-finite" in results.decode_flags(int(ds["flags"].sel(layer="last")))
+
+
+def test_learned_positions_are_no_layer_and_the_rest_is_measured():
+    class Positions(nnx.Module):
+        def __init__(self, rngs):
+            self.words = nnx.Embed(11, 4, rngs=rngs)
+            self.places = nnx.Embed(5, 4, rngs=rngs)
+            self.head = nnx.Linear(4, 2, rngs=rngs)
+
+        def __call__(self, codes):
+            return self.head(self.words(codes) + self.places(jax.numpy.arange(5)))
+
+    for n_samples in (5, 6):  # also as many samples as positions
+        codes = np.arange(n_samples * 5).reshape(n_samples, 5) % 11
+        with NnxProbe(Positions(nnx.Rngs(0))).measuring() as evaluate:
+            assert list(evaluate(codes)) == ["words", "head"]

@@ -39,10 +39,10 @@ def test_the_sample_axis_is_the_one_that_reverses_with_the_batch():
     model, x = Fixed(), torch.randn(N, N)
     with TorchProbe(model, ["all", "output"]).measuring() as evaluate:
         found = evaluate(x)
-    assert list(found) == ["rnn.0", "rnn.1", "head", "output"]  # not "places", which no input changes
+    assert list(found) == ["rnn.output", "rnn.h", "head", "output"]  # not "places", which no input changes
     outputs, last = model.rnn(x[:, :, None] + model.places(torch.arange(N)), model.state)
-    assert np.allclose(found["rnn.0"], outputs.detach().flatten(1), atol=1e-6)  # float32
-    assert np.allclose(found["rnn.1"], last[0].detach(), atol=1e-6)
+    assert np.allclose(found["rnn.output"], outputs.detach().flatten(1), atol=1e-6)  # float32
+    assert np.allclose(found["rnn.h"], last[0].detach(), atol=1e-6)
     assert np.allclose(found["output"], model(x).detach(), atol=1e-6)
 
 

@@ -40,6 +40,7 @@ class Call:
     name: str
     part: Any
     is_layer: bool = True
+    shapes: Sequence[Sequence[int]] = ()
 
 
 @dataclasses.dataclass
@@ -98,6 +99,7 @@ class Calls:
         if (nth := self._count[call.name]) > 1:
             call.name = f"{call.name}#{nth}"
         arrays = dict(arrays_of(output))
+        call.shapes = [tuple(array.shape) for array in arrays.values()]
         if not self.keep:
             self._survey(call, output, list(arrays.values()), given)
         self.seen.append(call)
@@ -128,6 +130,9 @@ def arrays_of(output: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     elif isinstance(output, tuple | list):
         for number, part in enumerate(output):
             yield from arrays_of(part, f"{place}.{number}")
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        for field in dataclasses.fields(output):
+            yield from arrays_of(getattr(output, field.name, None), f"{place}.{field.name}")
     elif hasattr(output, "dtype") and getattr(output, "ndim", 0) > 0:
         yield place, output
 
@@ -176,6 +181,14 @@ def check_layers(names: Sequence[str], layers: Any, kind: type) -> tuple[Any, ..
                 f'"encoder*", or a subclass of {kind.__name__}'
             )
     return wanted
+
+
+def without_constants(seen: Sequence[Call], other: Sequence[Call]) -> None:
+    """Take calls for no layers whose output is as long for another number of samples, as of learned positions."""
+    shapes = {call.name: call.shapes for call in other}
+    for call in seen:
+        if call.name in shapes and list(call.shapes) == list(shapes[call.name]):
+            call.is_layer = False
 
 
 def choose(seen: Sequence[Call], wanted: Sequence[Any]) -> frozenset[str]:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from infoplane.record._torch_closed import hooked
-from infoplane.record._torch_taps import Tap, tensors_of
+from infoplane.record._torch_taps import Tap, outputs_of, tensors_of
 
 REPEATING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
              nn.AlphaDropout, nn.FeatureAlphaDropout)  # fmt: skip
@@ -126,7 +126,9 @@ def _watch(named: Mapping[str, nn.Module], run: Callable[[], Sequence[torch.Tens
     def leave(name: str, _: Any, output: Any) -> None:
         while (call := open_.pop()).module != name:
             pass  # a call that failed, and whose error the model caught
-        call.outputs = tuple(tensors_of(output))  # held, so that no other tensor takes their place in memory
+        call.outputs = tuple(
+            outputs_of(named[name], output)
+        )  # held, so that no other tensor takes their place in memory
         call.gave = tuple(_identity(tensor) for _, tensor in call.outputs)
         finished.append(call)
 

@@ -57,16 +57,37 @@ def named_modules(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def tensors_of(output: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
-    """Yield the tensors of numbers in an output, with the keys and places that lead to them."""
+    """Yield the tensors of numbers in an output, with the keys, fields and places that lead to them.
+
+    Packed sequences are left out: their rows are time steps, and the rest are indices.
+    """
     if isinstance(output, torch.Tensor):
         if not (output.is_complex() or output.is_nested or output.is_sparse or output.is_quantized):
             yield path, output
     elif isinstance(output, Mapping):
         for key, part in output.items():
             yield from tensors_of(part, (*path, str(key)))
-    elif isinstance(output, tuple | list):
+    elif isinstance(output, tuple | list) and not isinstance(output, nn.utils.rnn.PackedSequence):
         for place, part in enumerate(output):
             yield from tensors_of(part, (*path, str(place)))
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        for field in dataclasses.fields(output):
+            yield from tensors_of(getattr(output, field.name, None), (*path, field.name))
+
+
+RECURRENT: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("0",): ("output",),
+    ("1",): ("h",),
+    ("1", "0"): ("h",),
+    ("1", "1"): ("c",),
+}
+"""Names of what PyTorch's recurrent modules return: the output at each step, the last hidden state, the cell state."""
+
+
+def outputs_of(module: nn.Module, output: Any) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+    """Yield the tensors of a module's output with their names: "output", "h" and "c" for a recurrent module."""
+    for path, tensor in tensors_of(output):
+        yield (RECURRENT.get(path, path) if isinstance(module, nn.RNNBase) else path), tensor
 
 
 def check_layers(named: Mapping[str, nn.Module], layers: Any) -> tuple[Any, ...]:
@@ -186,12 +207,25 @@ def _fitting(taps: Sequence[Tap], item: Any, named: Mapping[str, nn.Module]) -> 
         fitting = [tap for tap in usable if isinstance(named[tap.module], item)]
         types = ", ".join(sorted({type(named[tap.module]).__name__ for tap in usable}))
         return fitting or _refuse(f"layers: no module of type {item.__name__} gives a layer (types: {types})")
-    exact = [tap for tap in taps if item in (tap.module, tap.name)]
+    exact = [tap for tap in taps if item in (tap.module, tap.name, _place_name(tap, named))]
     if item in named or exact:
         return _named_exactly(item, exact)
     names = [tap.name for tap in usable]
     near = did_you_mean(item, names).partition("; known:")[0]  # they are listed in their own order
     return _by_pattern(taps, item) or _refuse(f"layers: '{item}' fits no layer{near} (layers: {', '.join(names)})")
+
+
+def _place_name(tap: Tap, named: Mapping[str, nn.Module]) -> str:
+    """Return the name of an output of a recurrent module by its place, "rnn.0", "rnn.1.1"; it may be asked for too."""
+    if not isinstance(named[tap.module], nn.RNNBase):
+        return tap.name
+    is_lstm = isinstance(named[tap.module], nn.LSTM)
+    places: dict[tuple[str, ...], tuple[str, ...]] = {
+        ("output",): ("0",),
+        ("h",): ("1", "0") if is_lstm else ("1",),
+        ("c",): ("1", "1"),
+    }
+    return dataclasses.replace(tap, path=places.get(tap.path, tap.path)).name
 
 
 def _named_exactly(item: str, taps: Sequence[Tap]) -> list[Tap]:

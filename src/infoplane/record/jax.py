@@ -10,6 +10,7 @@ The layers of a compiled function come in the order of their names, since JAX so
 """
 
 import contextlib
+import functools
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ import jax
 from flax import nnx
 
 from infoplane.errors import InputError
-from infoplane.record._calls import ROOT, Calls, check_layers, choose, watching
+from infoplane.record._calls import ROOT, Calls, check_layers, choose, watching, without_constants
 from infoplane.record._units import Units
 from infoplane.record.probes import Evaluate
 
@@ -89,7 +90,11 @@ class NnxProbe:
 
     def _choose(self, graph: Any, state: Any, args: Any, kwargs: Any) -> frozenset[str]:
         calls: list[Calls] = []
-        jax.eval_shape(lambda *given: calls.append(self._run(graph, frozenset(), *given)), state, args, kwargs)
+        run = functools.partial(self._run, graph, frozenset())
+        jax.eval_shape(lambda *given: calls.append(run(*given)), state, args, kwargs)
+        with contextlib.suppress(TypeError, ValueError):  # a model for one number of inputs
+            jax.eval_shape(lambda *given: calls.append(run(*given)), state, *jax.tree.map(_one_more, (args, kwargs)))
+            without_constants(calls[0].seen, calls[1].seen)
         return choose(calls[0].seen, self._wanted)
 
     def _forward(self, graph: Any, keep: frozenset[str], state: Any, args: Any, kwargs: Any) -> OrderedDict[str, Any]:
@@ -131,3 +136,8 @@ def _arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(inputs, Mapping):
         return (), dict(inputs)
     return (inputs if isinstance(inputs, tuple) else (inputs,)), {}
+
+
+def _one_more(array: Any) -> Any:
+    """Return the shape of a batch with one more sample."""
+    return jax.ShapeDtypeStruct((array.shape[0] + 1, *array.shape[1:]), jax.dtypes.canonicalize_dtype(array.dtype))

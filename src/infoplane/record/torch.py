@@ -12,7 +12,7 @@ from infoplane.errors import InputError
 from infoplane.record._torch_closed import closed_parts, hooked, refuse_closed, unwrapped, without_hidden
 from infoplane.record._torch_state import Inputs, measured_state, pick
 from infoplane.record._torch_survey import survey, survey_batch
-from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, tensors_of
+from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, outputs_of
 from infoplane.record._units import Units
 from infoplane.record.probes import SIZE_ERRORS, Evaluate
 
@@ -43,8 +43,9 @@ class TorchProbe:
     alone is no module and not seen; make it a module (``nn.ReLU()``) to measure it.
 
     **Names** are the module's (``encoder.0.linear1``), ``act#2`` for the second time a module runs in one forward
-    pass, ``rnn.0`` or ``head.logits`` for parts of a tuple or mapping, ``conv[3]`` for a channel; ``output`` is what
-    the whole model gives. Outputs that are not tensors are skipped.
+    pass, ``rnn.output``, ``rnn.h`` and ``rnn.c`` for the parts of a recurrent module, ``block.0`` or ``head.logits``
+    for those of a tuple, mapping or dataclass, ``conv[3]`` for a channel; ``output`` is what the whole model gives.
+    Outputs that are not tensors, and packed sequences, are skipped.
 
     **Batch by batch**, each layer is reduced on the model's device, then copied to host memory: float64 as it is,
     float16 and bfloat16 as float32. The sample may be any axis; the one that grows with the batch is found.
@@ -180,7 +181,7 @@ class _Evaluation:
     def _see(self, module: str, output: Any) -> None:
         """Keep a module's output as it is now: a later module may overwrite it."""
         self._calls[module] += 1
-        parts = dict(tensors_of(output))
+        parts = dict(outputs_of(self._probe.named[module], output))
         for tap in self._taps[module]:
             if tap.call == self._calls[module] and tap.path in parts:
                 for name, rows in self._probe.reduce(parts[tap.path], tap).items():
