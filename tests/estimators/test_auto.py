@@ -1,5 +1,6 @@
 """The estimator that chooses: what it chooses, that it claims nothing that is not there, and its errors."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,10 +10,11 @@ import infoplane as ip
 from infoplane.estimators import _auto_candidates, _auto_elliptical, _auto_excess, _auto_learned
 from infoplane.estimators._auto_coordinates import DICTIONARIES, features, robust, whitened_scores
 from infoplane.estimators._auto_elliptical import Elliptical
+from infoplane.estimators._auto_grid import smooth
 from infoplane.estimators.auto import Auto
 from infoplane.estimators.copula import Copula
 from infoplane.estimators.neighbors import MixedKsg
-from infoplane.estimators.pair import as_variable
+from infoplane.estimators.pair import PairValue, as_variable
 from infoplane.estimators.plugin import Plugin
 from infoplane.truth import (
     AdditiveUniform,
@@ -178,6 +180,143 @@ def test_few_samples_and_many_coordinates_give_a_number(n, dims):
 def test_no_parameters_are_taken():
     with pytest.raises(ip.InputError, match="estimator 'auto' has no parameter 'k'"):
         ip.mutual_information([1.0, 2.0], [2.0, 1.0], k=3)
+
+
+# ---- data as users have them
+
+
+def images_of_a_blob(n, seed):
+    grid, place = np.arange(16), np.random.default_rng(seed).uniform(4, 12, (n, 2, 1))
+    line = np.exp(-((grid - place) ** 2) / 18)
+    return (line[:, 0, :, None] * line[:, 1, None, :]).reshape(n, -1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [300, 1000, 2000])
+def test_independent_smooth_images_have_no_information(n):
+    found = Auto()(images_of_a_blob(n, 0), images_of_a_blob(n, 1))
+    assert abs(found.bits) < 5 * 0.7 / math.sqrt(n) / LN2  # neighbors scatter by 0.7 nats over √N
+
+
+@pytest.mark.parametrize("step", [0.01, 0.1])
+def test_rounding_leaves_the_gaussian_models_on(step):
+    normal = Normal.pairs([0.4] * 25, (25, 25))
+    x, y = (np.round(side / step) * step for side in normal.sample(1000, 0))
+    found = Auto()(x, y)
+    assert found.reason.startswith("the Gaussian copula")
+    error = math.sqrt(25) * 0.4 / math.sqrt(1000) / LN2  # deviation of the information density of 25 normals: √Σρ²
+    assert found.bits == pytest.approx(normal.information, abs=4 * error)
+
+
+def test_half_precision_leaves_the_gaussian_models_on():
+    normal = Normal.pairs([0.8, 0.5], (3, 3))
+    x, y = (side.astype(np.float16) for side in normal.sample(2000, 0))
+    assert Auto()(x, y).bits == pytest.approx(normal.information, abs=4 * 0.95 / math.sqrt(2000) / LN2)
+
+
+def test_a_copy_of_whole_floats_has_the_entropy_of_the_values():
+    values = np.random.default_rng(0).integers(0, 100, 1000)
+    counts = np.bincount(values)
+    entropy = math.log2(1000) - (counts * np.log2(counts)).sum() / 1000  # 6.57 bits
+    found = Auto()(values.astype(float), 2.0 * values)
+    assert found.bits == pytest.approx(entropy, abs=0.15)  # ψ in place of ln: ½ ⟨1/n⟩ nats, .07 bits
+
+
+def test_a_grid_coarser_than_the_scatter_admits_no_model():
+    x = np.random.default_rng(0).standard_normal(500)
+    fine, coarse = (
+        smooth(*(as_variable(side.round(1), "x") for side in (x, x + scatter * np.sin(1e3 * x))))
+        for scatter in (0.5, 0.01)
+    )
+    assert fine and not coarse
+
+
+def test_counts_beside_a_label_are_counted():
+    rng = np.random.default_rng(1)
+    found = Auto()(rng.poisson(4, 300).astype(float), rng.integers(0, 8, 300))
+    assert found.reason.startswith("plugin")
+    assert abs(found.bits) < 0.1  # χ² of 77 degrees of freedom over 2N: deviation .03 bits; the bias is taken off
+
+
+@pytest.mark.slow
+def test_digits_tell_their_labels_and_no_others():
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    found = Auto()(images, labels)
+    assert 2.5 < found.bits <= math.log2(10)  # any classifier with 95 % right shows 2.8
+    shuffled = np.random.default_rng(0).permutation(labels)
+    assert abs(Auto()(images, shuffled).bits) < 0.12  # neighbors scatter by .7 nats over √N: .024 bits
+
+
+def test_a_value_above_the_entropy_of_the_labels_is_not_chosen():
+    candidate = _auto_candidates.Candidate("neighbors", MixedKsg(), PairValue(1.1), most=1.0)
+    assert not candidate.allowed
+    assert dataclasses.replace(candidate, most=1.2).allowed
+
+
+@pytest.mark.parametrize("n", [2000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_a_wave_with_little_noise_is_corrected_along_lines_and_flagged(n):
+    rng = np.random.default_rng(0)
+    x = rng.random(n)
+    found = Auto()(x, np.sin(4 * np.pi * x) + 1e-3 * rng.random(n))
+    # h(y) of the arcsine distribution is ln(π/2) nats, that of the noise ln 1e-3: 10.62 bits without edges.
+    assert 9.5 < found.bits < 11.0
+    assert "k-dependent" in found.flags
+    assert "1 neighbor and" in found.reason
+
+
+def test_wild_values_change_little():
+    x, y = Normal.pairs([0.9], (1, 1)).sample(2000, 5)
+    for wild in (1e6, 1e30):
+        changed = x.copy()
+        changed[0] = wild
+        noise = np.random.default_rng(0).standard_normal((2000, 1))
+        for columns in (changed, np.hstack([changed, 1e5 * noise])):
+            assert Auto()(columns, y).bits == pytest.approx(1.198, abs=5 * 0.9 / math.sqrt(2000) / LN2)
+
+
+# ---- nulls
+
+
+def parabola(seed, n=100):
+    """Weak: neighbors alone reject independence in 8 of 10 samples at 5 %."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(n)
+    return x, 0.55 * x**2 + rng.standard_normal(n)
+
+
+@pytest.mark.slow
+def test_a_weak_parabola_is_not_hidden():
+    rejected = [ip.mutual_information(*parabola(seed), null=39).null.p <= 0.05 for seed in range(60)]
+    assert np.mean(rejected) > 0.7  # .80 with ksg1; binomial standard error .05; .15 where a model hides it
+
+
+LEVEL = 240
+"""Samples of a simulation of a level of 5 %: at most 5 % and two binomial standard errors of .014 may be rejected."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["labels", "labels, 5 coordinates", "labels, rounded", "coordinates"])
+def test_the_null_rejects_independent_data_no_more_often_than_it_says(kind):
+    def sample(seed):
+        rng = np.random.default_rng([3, seed])
+        x = rng.standard_normal((150, 5 if "5" in kind else 1))
+        y = rng.standard_normal(150) if kind == "coordinates" else rng.integers(0, 3, 150)
+        return x.round(1) if "rounded" in kind else x, y
+
+    rejected = [ip.mutual_information(*sample(seed), null=19).null.p <= 0.05 for seed in range(LEVEL)]
+    assert np.mean(rejected) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / LEVEL)
+
+
+def test_shuffles_are_measured_with_the_same_preference():
+    x, y = (as_variable(side, "x") for side in parabola(1, 300))
+    chosen = Auto().settled(x, y)
+    rng = np.random.default_rng(0)
+    orders = [np.arange(300), *(rng.permutation(300) for _ in range(5))]
+    bits = chosen.between_shuffled(x, y, orders)
+    assert bits[0] == Auto().between(x, y).bits
+    assert all(abs(other) < 0.02 for other in bits[1:])  # by the copula, which scatters by 1/N; neighbors by .06
 
 
 # ---- independent data

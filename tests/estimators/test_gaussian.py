@@ -169,6 +169,85 @@ def test_no_more_samples_than_dimensions_are_refused_without_shrinkage():
         Gaussian(shrinkage="none")(x, y)
 
 
+# what does not suit a Gaussian
+
+
+def images_of_a_blob(n, seed):
+    """Smooth 16 x 16 images: two coordinates, and directions down to the last digit."""
+    grid, place = np.arange(16), np.random.default_rng(seed).uniform(4, 12, (n, 2, 1))
+    line = np.exp(-((grid - place) ** 2) / 18)
+    return (line[:, 0, :, None] * line[:, 1, None, :]).reshape(n, -1)
+
+
+@pytest.mark.parametrize("name", ["gaussian", "copula"])
+@pytest.mark.parametrize("n", [300, 600])
+def test_independent_images_of_a_blob_are_not_determined_by_rounding_and_are_flagged(name, n):
+    value = ip.mutual_information(images_of_a_blob(n, 0), images_of_a_blob(n, 1), name)
+    assert math.isfinite(value.bits)
+    assert "high-dimension" in value.flags
+
+
+def test_directions_of_rounding_size_are_no_coordinates():
+    images = images_of_a_blob(600, 0)
+    scaled = covariance.standardise(images)
+    span = covariance.basis(covariance.triangular(scaled.columns), scaled.rounding)
+    assert span.rank < 145  # as many had singular values above rounding, and basis vectors that rounding had turned
+    assert span.error <= 0.0101  # what is kept is turned by 0.01 at most
+    assert span.singular[-1] / span.singular[0] > 1e-13
+
+
+def test_combinations_that_are_determined_in_shuffled_rows_too_give_no_number():
+    rng = np.random.default_rng(0)
+    rare = np.eye(30)[:, :12].repeat(2, axis=0)  # columns that are 1 in two rows of 60
+    x = np.c_[rare, rng.standard_normal(60)]
+    value = Gaussian()(x, np.c_[np.eye(60)[:, :45]])
+    assert math.isnan(value.bits) or value.flags
+    assert value.bits != math.inf
+
+
+BENT = {
+    "parabola": lambda x, noise: 0.5 * x**2 + noise,
+    "circle": lambda x, noise: np.sign(noise) * np.sqrt(np.maximum(9 - x**2, 0)),
+    "two branches": lambda x, noise: x * np.sign(noise) + 0.3 * noise,
+    "shared scale": lambda x, noise: noise * np.exp(np.abs(x)),
+    "uniform noise": lambda x, noise: x + 0.5 * stats.norm.cdf(noise),
+}
+
+
+@pytest.mark.parametrize("name", ["gaussian", "copula"])
+@pytest.mark.parametrize("bend", BENT)
+def test_dependence_that_is_not_linear_is_flagged(bend, name):
+    x, noise = np.random.default_rng(0).standard_normal((2, 1000))
+    value = ip.mutual_information(x, BENT[bend](x, noise), name)
+    assert value.flags == {"not-gaussian"}
+    assert "linear regression" in value.reason
+
+
+def test_a_wild_value_is_flagged():
+    x, y = normal_pair(1000, 1, 0.9)
+    x[0] = 1e6
+    value = Gaussian()(x, y)
+    assert value.flags >= {"outliers", "not-gaussian"}
+    assert value.reason.startswith("1 samples have a value far from all others")
+
+
+@pytest.mark.parametrize(("n", "dims", "rho"), [(40, 1, 0.9), (200, 3, 0.5), (1000, 10, 0.3), (3000, 2, 0.99)])
+def test_normal_data_get_no_flag(n, dims, rho):
+    for seed in range(10):  # 1 of 100 000 is flagged by chance
+        x, y = normal_pair(n, dims, rho, seed)
+        labels = np.random.default_rng(seed).integers(0, 2, n)
+        assert not Gaussian()(x, y).flags
+        assert not Gaussian()(x + labels[:, None], labels).flags
+
+
+def test_classes_that_are_not_normal_are_flagged():
+    x, y = two_classes(1000, 2.0, dims=1)
+    assert not Gaussian()(x, y).flags
+    value = Gaussian()(np.exp(x), y)
+    assert value.flags == {"not-gaussian", "above-entropy"}
+    assert "1 of 1 coordinates are not normal within the classes: the value is no upper bound" in value.reason
+
+
 # shrinkage
 
 

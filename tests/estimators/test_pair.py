@@ -162,7 +162,7 @@ def test_an_estimate_carries_samples_dims_name_parameters_and_time():
     rng = np.random.default_rng(0)
     estimate = measure_pair(Ksg1(k=4), Variable(rng.random((50, 2)), False), Variable(rng.random((50, 3)), False))
     assert (estimate.n, estimate.dims, estimate.estimator) == (50, (2, 3), "ksg1")
-    assert estimate.params == {"k": 4, "norm": "max"}
+    assert estimate.params == {"k": 4, "norm": "max", "scale": "standard"}
     assert estimate.seconds > 0
 
 

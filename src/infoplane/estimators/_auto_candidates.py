@@ -2,21 +2,24 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.special import digamma
 
 from infoplane.errors import InputError
-from infoplane.estimators._auto_coordinates import DICTIONARIES, Points, robust, whitened_scores
+from infoplane.estimators._auto_coordinates import DICTIONARIES, OfX, OfY, Points, robust, whitened_scores
 from infoplane.estimators._auto_elliptical import Elliptical, information, log_ratio, parts
 from infoplane.estimators._auto_excess import claims_too_much, copula_excess, excess
+from infoplane.estimators._auto_grid import repeats, smooth
 from infoplane.estimators._auto_learned import Half, Learned, learn, of_halves
+from infoplane.estimators._gaussian_fit import shuffled
 from infoplane.estimators._neighbors_judge import CEILING_SHARE, FILLED, LN2, intrinsic_dimension
 from infoplane.estimators.copula import TIED_SHARE, Copula, normal_scores, tied_share
+from infoplane.estimators.gaussian import CROWDED
 from infoplane.estimators.lnc import Lnc
 from infoplane.estimators.neighbors import MixedKsg
-from infoplane.estimators.pair import PairEstimator, PairValue, Variable
+from infoplane.estimators.pair import Order, PairEstimator, PairValue, Variable, most_of_label
 
 K = 3
 """Neighbours: few, for small bias."""
@@ -28,6 +31,9 @@ _LINE = 2
 """Coordinates in all up to which neighbours need no help from learnt features."""
 
 _LNC_DIMS = 3
+_ADDED = 2.0
+"""Nats over √N that the correction along lines must add: it adds 0.006 nats where there are no lines."""
+
 _SHAPED_DIMS = 200
 """Coordinates in all up to which an elliptical shape is sought: its fixed point takes N d² for each of many rounds."""
 
@@ -39,6 +45,12 @@ _LEARNING = 100
 
 SHARED = "share their neighbour's distance with others"
 """How the words for the flag ``ties`` end."""
+
+_CLEARLY = 4.0
+"""Deviations of shuffled rows above which a value is no chance."""
+
+_SHUFFLED_PART, _SHUFFLED_NATS = 0.05, 0.05
+"""Nats of finite-sample bias d_x d_y / 2N above which shuffles show what a model claims, and nats allowed there."""
 
 _MOST_PAIRS = 3
 _PROBES = 500
@@ -54,23 +66,27 @@ class Candidate:
         estimator: what measures it, on these samples or on others.
         value: what it gives.
         excess: nats by which a model claims too much; then it is not chosen.
+        most: bits that no right value exceeds: the entropy of a label; −∞ where the value means nothing.
     """
 
     words: str
     estimator: PairEstimator
     value: PairValue
     excess: float = 0.0
+    most: float = math.inf
 
     @property
     def allowed(self) -> bool:
         """Whether it may be chosen."""
-        return math.isfinite(self.value.bits) and not claims_too_much(self.excess)
+        possible = math.isfinite(self.value.bits) and self.value.bits <= self.most
+        return possible and not claims_too_much(self.excess)
 
 
 @dataclasses.dataclass(frozen=True)
 class Scores(PairEstimator):
     """Neighbours among the normal scores of the coordinates: no tail is heavy there, and equal values stay equal."""
 
+    k: int = K
     name = "auto"
     kinds = ("continuous", "mixed")
 
@@ -79,16 +95,15 @@ class Scores(PairEstimator):
 
         These lie on a grid, so that distances are shared where no values repeat: that is no fault, and not flagged.
         """
-        value = MixedKsg(K).between(normal_scores(x), normal_scores(y))
+        value = MixedKsg(self.k).between(normal_scores(x), normal_scores(y))
         if "ties" not in value.flags or repeats(x, y):
             return value
         words = [words for words in value.reason.split("; ") if not words.endswith(SHARED)]
         return PairValue(value.bits, value.flags - {"ties"}, "; ".join(words))
 
-
-def repeats(x: Variable, y: Variable) -> bool:
-    """Say whether more than a few of the values of the coordinates equal another one."""
-    return any(tied_share(one.varying) > TIED_SHARE for one in (x, y) if not one.discrete)
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each order."""
+        return MixedKsg(self.k).between_shuffled(normal_scores(x), normal_scores(y), orders)
 
 
 def candidates(x: Variable, y: Variable) -> Iterator[Candidate]:
@@ -96,27 +111,37 @@ def candidates(x: Variable, y: Variable) -> Iterator[Candidate]:
     coordinates = [variable for variable in (x, y) if not variable.discrete]
     dims = sum(variable.varying.shape[1] for variable in coordinates)
     mixed, tied = len(coordinates) < 2, repeats(x, y)
-    if not mixed and not tied and x.n > _SAMPLES_A_DIM * dims:
-        yield Candidate("the Gaussian copula", Copula(), Copula().between(x, y), copula_excess(x, y))
+    if not mixed and x.n > _SAMPLES_A_DIM * dims and (not tied or smooth(x, y)):
+        yield _gaussian_copula(x, y)
         if dims <= _SHAPED_DIMS:
             yield from _elliptical(x, y)
     if mixed or tied or dims <= _FEW_DIMS or x.n <= _SAMPLES_A_DIM * dims or _fills(x, y):
-        near = _neighbors(x, y, as_they_are=mixed or tied)
-        yield near
-        if not mixed and not tied and dims <= _LNC_DIMS and near_ceiling(near.value.bits, x.n):
-            yield from _strong(x, y)
+        ranked = Scores().between(x, y)
+        yield Candidate("neighbours in all coordinates, by ranks", Scores(), ranked, most=_most(x, y))
+        if mixed or tied:
+            value = MixedKsg(K).between(x, y)
+            yield Candidate("neighbours in all coordinates", MixedKsg(K), value, most=_most(x, y))
+        elif dims <= _LNC_DIMS:
+            yield from _strong(x, y, ranked.bits)
     if (mixed or dims > _LINE) and x.n >= _LEARNING:
         for dictionary in DICTIONARIES:
             yield from _learnt(x, y, dictionary)
 
 
-def _neighbors(x: Variable, y: Variable, *, as_they_are: bool) -> Candidate:
-    """Neighbours among normal scores; if wanted, among the coordinates as they are where these give more."""
-    ranked = Candidate("neighbours in all coordinates, by ranks", Scores(), Scores().between(x, y))
-    if not as_they_are:
-        return ranked
-    plain = Candidate("neighbours in all coordinates", MixedKsg(K), MixedKsg(K).between(x, y))
-    return plain if plain.value.bits > ranked.value.bits else ranked
+def _gaussian_copula(x: Variable, y: Variable) -> Candidate:
+    """The Gaussian copula; not to be chosen where shuffled rows reach the value."""
+    value, too_much = Copula().between(x, y), copula_excess(x, y)
+    if CROWDED in value.flags:
+        mean, deviation = shuffled(lambda orders: Copula().between_shuffled(x, y, orders), x.n)
+        if not value.bits > mean + _CLEARLY * deviation:
+            too_much = max(too_much, (mean + _CLEARLY * deviation) * LN2)
+    return Candidate("the Gaussian copula", Copula(), value, too_much)
+
+
+def _most(x: Variable, y: Variable) -> float:
+    """Entropy of the label in bits, with what scatter may add; infinity without a label."""
+    label = next((one for one in (x, y) if one.discrete), None)
+    return math.inf if label is None else most_of_label(np.bincount(label.values[:, 0]))
 
 
 def near_ceiling(bits: float, n: int) -> bool:
@@ -136,19 +161,33 @@ def _elliptical(x: Variable, y: Variable) -> Iterator[Candidate]:
         found = parts(*sides)
     except np.linalg.LinAlgError:
         return
-    value = PairValue(information(found))
-    yield Candidate("an elliptical model", Elliptical(), value, excess(log_ratio(*sides, found), x.n))
+    if any(tied_share(part.logs[:, None]) > TIED_SHARE for part in found):  # no density of distances
+        return
+    too_much = max(excess(log_ratio(*sides, found), x.n), _of_shuffled(sides[0], sides[1]))
+    yield Candidate("an elliptical model", Elliptical(), PairValue(information(found)), too_much)
 
 
-def _strong(x: Variable, y: Variable) -> Iterator[Candidate]:
-    """Dependence near the ceiling of neighbours: corrected for neighbourhoods along a line, if they are no surface."""
+def _of_shuffled(x: OfX, y: OfY) -> float:
+    """What the elliptical model shows for shuffled rows in nats, where coordinates are many; otherwise 0."""
+    n = len(x)
+    if x.shape[1] * y.shape[1] <= 2 * n * _SHUFFLED_PART:
+        return 0.0
+    nats = information(parts(x, y[np.random.default_rng(0).permutation(n)])) * LN2
+    return nats if nats > _SHUFFLED_NATS else 0.0
+
+
+def _strong(x: Variable, y: Variable, near: float) -> Iterator[Candidate]:
+    """Strong dependence: corrected for neighbourhoods along a line; not chosen where they are a surface."""
     estimator = Lnc(k=2 * (x.dims + y.dims) + 1)
     try:
         value = estimator.between(x, y)
     except InputError:
         return
-    if "manifold" not in value.flags:
-        yield Candidate("neighbours corrected along lines (lnc)", estimator, value)
+    surface = "manifold" in value.flags
+    if not surface and value.bits <= near + _ADDED / math.sqrt(x.n) / LN2:  # the correction is never quite 0
+        return
+    most = -math.inf if surface else math.inf
+    yield Candidate("neighbours corrected along lines (lnc)", estimator, value, most=most)
 
 
 def _learnt(x: Variable, y: Variable, dictionary: str) -> Iterator[Candidate]:

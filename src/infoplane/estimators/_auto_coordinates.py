@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float
 
-from infoplane.estimators._covariance import standardise
 from infoplane.estimators.copula import normal_scores
 from infoplane.estimators.pair import Variable
 
@@ -27,6 +26,9 @@ _MOST_FEATURES = 1500
 _MOST_PRODUCTS = 30
 """Coordinates up to which their products are features."""
 
+_FAR = 1e100
+"""Units of the interquartile range beyond which samples are put there, so that no square overflows."""
+
 _NOTHING = 1e-10
 """Share of the largest variance below which a direction has none."""
 
@@ -42,10 +44,12 @@ def robust(variable: Variable) -> Points:
 
     No moment of the coordinates themselves is taken, so that no tail is too heavy.
     """
-    values = standardise(variable.values).columns  # so that no square overflows
+    values = variable.varying
+    values = np.ldexp(values, -np.frexp(np.abs(values).max(axis=0))[1])  # exact, and no difference overflows
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75), axis=0)
     spread = np.where(high > low, high - low, values.std(axis=0))
-    return ((values - middle) / spread) @ _whitening(normal_scores(variable).values)
+    units = np.clip((values - middle) / spread, -_FAR, _FAR)
+    return units @ _whitening(normal_scores(variable).values)
 
 
 def _whitening(scores: Points) -> Float[np.ndarray, "dim rank"]:

@@ -139,7 +139,10 @@ def canonical(x: OfX, y: OfY) -> tuple[Float[np.ndarray, "dim_x pair_x"], Float[
     """The linear combinations of x and of y that correlate most, those first that do so most."""
     inverse_x, inverse_y = _inverse_root(x), _inverse_root(y)
     left, _, right = np.linalg.svd(inverse_x.T @ (x.T @ y / len(x)) @ inverse_y, full_matrices=False)
-    return inverse_x @ left[:, :_MOST_PAIRS], inverse_y @ right[:_MOST_PAIRS].T
+    pairs = np.vstack([left[:, :_MOST_PAIRS], right[:_MOST_PAIRS].T])
+    # The sign of a pair is free: the largest entry becomes positive, so that x and y can be exchanged.
+    sign = np.sign(np.take_along_axis(pairs, np.abs(pairs).argmax(axis=0)[None], axis=0))
+    return inverse_x @ (left[:, :_MOST_PAIRS] * sign), inverse_y @ (right[:_MOST_PAIRS].T * sign)
 
 
 def _inverse_root(points: Features) -> Float[np.ndarray, "feature feature"]:

@@ -18,6 +18,9 @@ _EPSILON = float(np.finfo(np.float64).eps)
 _NEAR_1 = 0.99
 """Largest canonical correlation that is taken as it is: its distance from 1 has lost at most two digits."""
 
+_TURNED = 0.01
+"""Largest error of a direction that is kept."""
+
 _SLACK = 8.0
 """Factor on the rounding error below which a direction counts as having no variance."""
 
@@ -85,14 +88,17 @@ class Basis:
 
 
 def basis(columns: Factor, rounding: float) -> Basis:
-    """Span of the columns, directions within rounding of nothing left out.
+    """Span of the columns, without directions that rounding errors may have made or turned by more than 0.01.
+
+    Smooth images have directions down to the last digit: the rows there are rounding errors, of which any y seems to be
+    a linear combination.
 
     Raises:
         InputError: where all are within rounding of nothing.
     """
     vectors, singular, right = np.linalg.svd(columns, full_matrices=False)
     tolerance = _SLACK * math.sqrt(columns.shape[1]) * rounding
-    keep = singular > tolerance * singular[0]
+    keep = singular > max(tolerance, min(tolerance / _TURNED, _TURNED)) * singular[0]
     if not keep.any():
         raise InputError(
             "x or y varies by hardly more than the rounding of its values; subtract its mean before it is stored"

@@ -6,23 +6,30 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from infoplane.errors import InputError
-from infoplane.estimators._auto_candidates import Candidate, K, candidates, dimension, filled_dimension, near_ceiling
-from infoplane.estimators._auto_coordinates import whitened_scores
-from infoplane.estimators._auto_learned import MOST_SAMPLES, Learned
-from infoplane.estimators._neighbors_judge import LN2
-from infoplane.estimators.copula import TIED_SHARE, Copula, tied_share
-from infoplane.estimators.gaussian import Gaussian
-from infoplane.estimators.pair import (
-    LabelEstimator,
-    Order,
-    PairEstimator,
-    PairValue,
-    Variable,
-    kind_of_pair,
-    nothing_to_tell,
+from infoplane.estimators._auto_candidates import (
+    Candidate,
+    K,
+    Scores,
+    candidates,
+    dimension,
+    filled_dimension,
+    near_ceiling,
 )
+from infoplane.estimators._auto_coordinates import whitened_scores
+from infoplane.estimators._auto_elliptical import Elliptical
+from infoplane.estimators._auto_excess import claims_too_much
+from infoplane.estimators._auto_grid import repeats
+from infoplane.estimators._auto_learned import MOST_SAMPLES, Learned
+from infoplane.estimators._gaussian_fit import unexplained
+from infoplane.estimators._neighbors_judge import LN2
+from infoplane.estimators.copula import TIED_SHARE, Copula, normal_scores, tied_share
+from infoplane.estimators.gaussian import Gaussian
+from infoplane.estimators.lnc import Lnc
+from infoplane.estimators.neighbors import MixedKsg
+from infoplane.estimators.pair import LabelEstimator, Order, PairEstimator, PairValue, Variable, nothing_to_tell
 from infoplane.estimators.plugin import Plugin
 
 _AGREEING = 2.0
@@ -33,6 +40,22 @@ _NAMED = 3
 
 _GRID = 20
 """Samples for each distinct row from which floats are taken as symbols, where this holds of x and of y."""
+
+_SURE = 0.25
+"""The same as a share, where what the Gaussian copula leaves clearly depends on the other side."""
+
+_SEEN = 0.01
+"""Probability that normal samples are said to do so."""
+
+_SHUFFLED_DIMS = 10
+"""Coordinates in all up to which shuffles are measured by an elliptical model besides."""
+
+_FEW, _MANY = 1, 10
+"""Numbers of neighbours whose values are compared."""
+
+_STEADY = 0.05
+_SCATTER = 1.4
+"""Share of the value, and nats over √N (a standard error), by which these may differ; of the latter five times."""
 
 _RELATED = 1.0
 """Bits that ranks show where linear combinations are equal: samples far out may hide all others, ranks do not."""
@@ -45,35 +68,37 @@ Route = tuple[PairEstimator, PairValue]
 class Auto(LabelEstimator):
     """Mutual information in bits by the estimators that suit the data, with the reason for the choice.
 
-    **Two discrete variables**, or floats on coarse grids on both sides: ``plugin`` with the correction of Nemenman,
-    Shafee and Bialek.
+    **Two discrete variables**, or floats with at least 20 samples for each distinct row: ``plugin`` with the correction
+    of Nemenman, Shafee and Bialek.
 
-    **Otherwise** the pair is measured in several ways, each of which misses dependence of some kind but claims none
-    that is not there, and the largest is taken:
+    **Otherwise** the pair is measured in several ways. Each way misses dependence of some kind, none claims dependence
+    that is not there, and the largest value is taken:
 
-    - the Gaussian copula (``copula``); an elliptical model, which sees shared scale (heavy tails);
-    - neighbours (``mixed-ksg``) among the normal scores of all coordinates, where there are at most 10, or where the
-      intrinsic dimension is low enough for the samples to fill it;
-    - neighbours among 1 to 3 pairs of features learnt by canonical correlation on one half of the samples and measured
+    - the Gaussian copula (``copula``); an elliptical model, which sees shared scale (heavy tails). On a grid they are
+      used only if each coordinate varies by a step of the grid when all others are known;
+    - neighbors (``mixed-ksg``) among the normal scores of all coordinates, if there are at most 10, or if the
+      intrinsic dimension is low enough for the samples to fill it; with a label or repeated values also among the
+      coordinates as they are;
+    - up to 3 coordinates, ``lnc``;
+    - neighbors among 1 to 3 pairs of features learnt by canonical correlation on one half of the samples and measured
       on the other, from five dictionaries of functions: the coordinates, those that vary with the distance from the
-      middle (in ranks, and in robust units), functions and products of coordinates, random waves;
-    - near the ceiling of neighbours, with up to 3 coordinates, ``lnc``.
+      middle (in ranks, and in robust units), functions and products of coordinates, random waves. For a label also a
+      linear classifier, otherwise a Gaussian bound, on the features.
 
-    A model whose density ratio has a mean above 1 over independent pairs claims too much and is not chosen. Of values
-    that agree within 2/√N nats the one that scatters least is taken, so that independent data keep a mean of 0.
+    A model is not chosen if its density ratio has a mean above 1 over independent pairs, or if it shows information in
+    shuffled rows; a value above the entropy of a label is not chosen either. Of values that agree within 2/√N nats the
+    one that scatters least is taken, so that independent data keep a mean of 0.
 
-    With a label, or where floats repeat, no model is used but neighbours, which count equal values as atoms, and
-    a linear classifier of the label, or a Gaussian bound, on the features.
+    Range: any value; at most about log2(N/3) bits where neighbors are chosen.
 
-    Range: any value; at most about log2(N/3) bits where neighbours are chosen.
-
-    Flags: those of what was chosen; ``high-dimension`` where the samples do not fill the space of the coordinates and
-    neighbours or learnt features were chosen; ``ties`` where floats repeat; ``small-class`` for symbols with too few
-    samples; ``manifold`` with infinity where a linear combination of y is one of x.
+    Flags: those of what was chosen; ``high-dimension`` if the samples do not fill the space of the coordinates and
+    neighbors or learnt features were chosen; ``ties`` if floats repeat; ``small-class`` for symbols with too few
+    samples; ``k-dependent`` if the values with 1 and 10 neighbors differ much; ``manifold`` if one coordinate each side
+    lies near a thin curve, and with infinity if a linear combination of y is one of x; ``above-entropy``.
 
     When it misleads: the value is the largest of lower bounds, so dependence that none of them sees is missing:
     many non-linear pairs at once, or exclusive-or in many coordinates. With a null, shuffles are measured by what was
-    chosen for the data, so that p does not count the choice.
+    chosen and by the simpler estimators to which it was preferred.
 
     Cost: some seconds for 10 000 samples; features are learnt on at most 20 000. Rules and errors in full:
     docs/estimators/choosing.md.
@@ -109,19 +134,14 @@ class Auto(LabelEstimator):
         return self if nothing_to_tell(x, y) is not None else self._route(x, y)[0]
 
     def _route(self, x: Variable, y: Variable) -> Route:
-        if kind_of_pair(x, y) == "discrete":
-            return _counted(x, y)
+        if all(side.discrete or _on_grid(side) for side in (x, y)):
+            return _counted(*(side if side.discrete else _as_symbols(side) for side in (x, y)))
         if x.n <= K:
             raise InputError(
                 f"auto measures coordinates by {K} neighbours, with {x.n} samples; expected at least {K + 1}"
             )
-        if not (x.discrete or y.discrete):
-            if _on_grid(x) and _on_grid(y):
-                return _counted(_as_symbols(x), _as_symbols(y))
-            determined = _determined(x, y)
-            if determined is not None:
-                return determined
-        return _chosen(list(candidates(x, y)), x, y)
+        determined = None if x.discrete or y.discrete else _determined(x, y)
+        return determined or _chosen(list(candidates(x, y)), x, y)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +150,7 @@ class _Counted(PairEstimator):
 
     estimator: Plugin
     name: ClassVar[str] = "auto"
-    kinds: ClassVar[tuple[str, ...]] = ("continuous", "discrete")
+    kinds: ClassVar[tuple[str, ...]] = ("continuous", "discrete", "mixed")
 
     def between(self, x: Variable, y: Variable) -> PairValue:
         """Return I(X;Y) of the distinct rows in bits."""
@@ -170,7 +190,12 @@ def _as_symbols(variable: Variable) -> Variable:
 
 
 def _determined(x: Variable, y: Variable) -> Route | None:
-    """Infinity where a linear combination of y is one of x, and not only for the sake of some outliers."""
+    """Infinity where a linear combination of y is one of x, and not only for the sake of some outliers.
+
+    Values that repeat have finite information, which neighbours count.
+    """
+    if repeats(x, y):
+        return None
     try:
         value = Gaussian().between(x, y)
     except InputError:  # fewer samples than coordinates
@@ -184,13 +209,60 @@ def _chosen(found: list[Candidate], x: Variable, y: Variable) -> Route:
     allowed = [one for one in found if one.allowed]
     if not allowed:
         return found[-1].estimator, found[-1].value
-    margin = _AGREEING / math.sqrt(min(x.n, MOST_SAMPLES)) / LN2
-    largest = max(one.value.bits for one in allowed)
-    best = next(one for one in allowed if one.value.bits >= largest - margin)
-    notes = [(flag, words) for flag, words in _notes(best, x, y) if words]
+    best = allowed[_first_of_largest(np.array([one.value.bits for one in allowed]), x, y)]
+    rivals = [one.estimator for one in allowed[: allowed.index(best)] if _is_shuffled(one.estimator, x, y)]
+    notes = [(flag, words) for flag, words in _notes(best, found, x, y) if words]
     reason = "; ".join([_comparison(best, found), *(words for _, words in notes)])
     flags = best.value.flags | {flag for flag, _ in notes if flag}
-    return best.estimator, dataclasses.replace(best.value, flags=frozenset(flags), reason=reason)
+    value = dataclasses.replace(best.value, flags=frozenset(flags), reason=reason)
+    return _Preferred(best.estimator, tuple(rivals)) if rivals else best.estimator, value
+
+
+def _first_of_largest(bits: Float[np.ndarray, " candidate"], x: Variable, y: Variable) -> int:
+    """Number of the first value that agrees with the largest.
+
+    Where residuals of ranks show that more than linear dependence is there, less than scatter speaks for a model.
+    """
+    margin = _AGREEING / math.sqrt(min(x.n, MOST_SAMPLES)) / LN2
+    first = int(np.argmax(bits >= bits.max() - margin))
+    if bits[first] >= bits.max() - _SURE * margin or x.discrete or y.discrete:
+        return first
+    if not unexplained(normal_scores(x).values, normal_scores(y).values, _SEEN):
+        return first
+    return int(np.argmax(bits >= bits.max() - _SURE * margin))
+
+
+def _is_shuffled(estimator: PairEstimator, x: Variable, y: Variable) -> bool:
+    """Say whether shuffles are measured by an estimator that was not chosen: what costs little and may be chosen there.
+
+    Learnt features show 0 for shuffled rows but once in a thousand times.
+    """
+    if isinstance(estimator, Elliptical):
+        return x.dims + y.dims <= _SHUFFLED_DIMS
+    return isinstance(estimator, Copula | Scores)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Preferred(PairEstimator):
+    """What was preferred to simpler estimators, which shuffles are measured by as well, with the same preference."""
+
+    estimator: PairEstimator
+    rivals: tuple[PairEstimator, ...]
+    name: ClassVar[str] = "auto"
+    kinds: ClassVar[tuple[str, ...]] = ("continuous", "mixed")
+
+    def between(self, x: Variable, y: Variable) -> PairValue:
+        """Return I(X;Y) in bits by what was chosen."""
+        return self.estimator.between(x, y)
+
+    def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
+        """Return I(X;Y) in bits with the rows of y in each order, each by what the rule prefers there."""
+        every = [one.between_shuffled(x, y, orders) for one in (*self.rivals, self.estimator)]
+        bits = np.nan_to_num(np.array(every), nan=-np.inf, posinf=-np.inf, neginf=-np.inf)
+        return [
+            float(column[_first_of_largest(column, x, y.take(order))])
+            for column, order in zip(bits.T, orders, strict=True)
+        ]
 
 
 def _comparison(best: Candidate, found: list[Candidate]) -> str:
@@ -200,16 +272,22 @@ def _comparison(best: Candidate, found: list[Candidate]) -> str:
     said += [
         f"{one.words} {one.value.bits:.3f} not allowed, it claims {one.excess / LN2:.2g} bits for independent pairs"
         for one in found
-        if not one.allowed and math.isfinite(one.value.bits)
+        if claims_too_much(one.excess) and math.isfinite(one.value.bits)
+    ]
+    said += [
+        f"{one.words} {one.value.bits:.3f} is above the entropy of the labels"
+        for one in found
+        if math.isfinite(one.most) and one.value.bits > one.most
     ]
     return f"{best.words}: the largest value, or as large within scatter" + (f"; {'; '.join(said)}" if said else "")
 
 
-def _notes(best: Candidate, x: Variable, y: Variable) -> list[tuple[str, str]]:
+def _notes(best: Candidate, found: list[Candidate], x: Variable, y: Variable) -> list[tuple[str, str]]:
     """Flags that the choice deserves, with their amounts."""
     coordinates = [one for one in (x, y) if not one.discrete]
     tied = max(tied_share(one.varying) for one in coordinates)
     notes = [("ties", f"{tied:.0%} of the values repeat" if tied > TIED_SHARE else ""), ("", best.value.reason)]
+    notes += _near_a_curve(found, x, y) + _by_number_of_neighbors(best, x, y)
     if isinstance(best.estimator, Learned) and near_ceiling(best.value.bits, x.n):
         notes.append(("ceiling", f"{best.value.bits:.1f} bits are near the most that neighbours can show"))
     if isinstance(best.estimator, Learned):
@@ -218,3 +296,22 @@ def _notes(best: Candidate, x: Variable, y: Variable) -> list[tuple[str, str]]:
             words = f"intrinsic dimension {own:.1f}: what lies outside the features is not counted"
             notes.append(("high-dimension", words))
     return notes
+
+
+def _near_a_curve(found: list[Candidate], x: Variable, y: Variable) -> list[tuple[str, str]]:
+    """Say where one coordinate of x and one of y lie near a curve thinner than neighbors are apart."""
+    if x.varying.shape[1] + y.varying.shape[1] > 2:
+        return []
+    flat = [one.value for one in found if isinstance(one.estimator, Lnc) and "manifold" in one.value.flags]
+    return [("manifold", f"{one.reason}: the information is larger than the value") for one in flat]
+
+
+def _by_number_of_neighbors(best: Candidate, x: Variable, y: Variable) -> list[tuple[str, str]]:
+    """Say where the value depends much on the number of neighbors."""
+    if not isinstance(best.estimator, Scores | MixedKsg | Lnc) or x.n <= 2 * _MANY or "k-dependent" in best.value.flags:
+        return []
+    kind = MixedKsg if isinstance(best.estimator, MixedKsg) else Scores
+    few, many = (kind(k).between(x, y).bits for k in (_FEW, _MANY))
+    if abs(few - many) <= _STEADY * abs(best.value.bits) + 5 * _SCATTER / math.sqrt(x.n) / LN2:
+        return []
+    return [("k-dependent", f"{few:.2f} bits with {_FEW} neighbor and {many:.2f} bits with {_MANY} neighbors")]

@@ -120,7 +120,10 @@ def normal_scores(variable: Variable) -> Variable:
     if variable.discrete:
         return variable
     columns = variable.varying if not variable.constant else variable.values[:, :1]
-    return Variable(ndtri(rankdata(columns, axis=0) / (variable.n + 1)), False, variable.dims)
+    ranks, last = rankdata(columns, axis=0), variable.n + 1
+    # One half of the quantiles is the other half negated, bit by bit, so that equal distances of scores are equal.
+    lower = ndtri(np.minimum(ranks, last - ranks) / last)
+    return Variable(np.where(2 * ranks > last, -lower, lower), False, variable.dims)
 
 
 def _ties(side: str, variable: Variable) -> list[str]:

@@ -11,6 +11,8 @@ from jaxtyping import Bool, Int
 
 from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
+from infoplane.estimators._gaussian_fit import OfX, OfY, bent_residuals, classes_not_normal, shuffled, unexplained
+from infoplane.estimators._neighbors_scale import scaled
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.pair import (
     LabelEstimator,
@@ -22,7 +24,22 @@ from infoplane.estimators.pair import (
     to_coordinates,
 )
 
-CROWDED = "high-dimension"
+CROWDED, NOT_GAUSSIAN = "high-dimension", "not-gaussian"
+
+_CHANCE = 1e-5
+"""Probability that normal samples are said not to be normal."""
+
+_LEFT = 0.1
+"""Correlation with residuals, and value in bits, up to which residuals are let pass: they carry some .1² / 2 nats."""
+
+_SCATTERED = 0.1
+"""Deviation of shuffled rows in bits above which the number of coordinates is too large for the samples."""
+
+_SEVERAL = 5
+"""Coordinates from which their number is named as the cause of scatter."""
+
+_CORRECTED = 0.05
+"""Nats of correction above which shuffled rows show whether it suits the data."""
 
 _LN2 = math.log(2.0)
 
@@ -98,9 +115,49 @@ class Gaussian(LabelEstimator):
         known = nothing_to_tell(x, y)
         if known is not None:
             return known
+        value = self._measure(x, y)
+        notes = self._judge(x, y, value.bits) if math.isfinite(value.bits) else []
+        reason = "; ".join(text for text in (value.reason, *(text for _, text in notes)) if text)
+        return dataclasses.replace(value, flags=value.flags | {flag for flag, _ in notes}, reason=reason)
+
+    def _measure(self, x: Variable, y: Variable) -> PairValue:
+        """Return the value without a judgement on how well a Gaussian describes the data."""
         if x.discrete or y.discrete:
             return self._of_label(*((x, y) if y.discrete else (y, x)))
-        return self._of_coordinates(covariance.standardise(x.values), covariance.standardise(y.values))
+        value = self._of_coordinates(covariance.standardise(x.values), covariance.standardise(y.values))
+        if value.bits != math.inf:
+            return value
+        order = np.random.default_rng(0).permutation(x.n)
+        moved = self._of_coordinates(covariance.standardise(x.values), covariance.standardise(y.values[order]))
+        if moved.bits != math.inf:
+            return value
+        words = f"linear combinations of y are determined by x in shuffled rows too: {x.n} rows are too few to say more"
+        return _value(math.nan, [(CROWDED, words)])
+
+    def _judge(self, x: Variable, y: Variable, bits: float) -> Notes:
+        """Return flags with reasons where a Gaussian does not describe the data."""
+        sides = [covariance.standardise(v.values).columns for v in (x, y) if not v.discrete]
+        labels = next((v for v in (x, y) if v.discrete), None)
+        notes = _far_away(x, y)
+        notes += _not_linear(sides[0], sides[1], bits) if labels is None else _not_normal(sides[0], labels)
+        dims = [side.shape[1] for side in sides]
+        if self._corrected(dims, x.n, labels) > _CORRECTED:
+            mean, deviation = shuffled(lambda orders: self.between_shuffled(x, y, orders), x.n)
+            if mean:
+                words = f"shuffled rows give {mean:.2f} bits instead of 0"
+                notes.append((CROWDED, f"{words}: the data are not Gaussian enough for so many coordinates"))
+            elif deviation > _SCATTERED and sum(dims) >= _SEVERAL:
+                notes.append((CROWDED, f"shuffled rows scatter by {deviation:.2f} bits: more samples are needed"))
+        return notes
+
+    def _corrected(self, dims: list[int], n: int, labels: Variable | None) -> float:
+        """Nats by which finite samples of these sizes exceed the information, before the correction."""
+        counts = np.array([n]) if labels is None else _class_counts(labels)
+        if self._shrinks(sum(dims), n) or counts.min() <= sum(dims):
+            return 0.0
+        if labels is None:
+            return dims[0] * dims[1] / (2 * n)
+        return dims[0] * (dims[0] + 3) / (4 * n) * (len(counts) - 1)
 
     def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
         """Return I(X;Y) in bits with the rows of y in each of several orders.
@@ -115,7 +172,7 @@ class Gaussian(LabelEstimator):
         labels = next((v for v in (x, y) if v.discrete), None)
         counts = np.array([n]) if labels is None else _class_counts(labels)
         if self._shrinks(dims, int(counts.min())) or counts.min() <= dims:
-            return super().between_shuffled(x, y, orders)
+            return [self._measure(x, y.take(order)).bits for order in orders]
         bases = [covariance.orthonormal(side) for side in sides]
         if labels is None:
             nats = covariance.shared_shuffled(bases[0], bases[1], orders)
@@ -127,7 +184,7 @@ class Gaussian(LabelEstimator):
             nats = [covariance.between_classes(bases[0], codes[move], counts) for move in moves]
             bias = self._bias(n, rank) - float(counts / n @ [self._bias(int(count), rank) for count in counts])
         return [
-            (own - bias / 2) / _LN2 if math.isfinite(own) else self.between(x, y.take(order)).bits
+            (own - bias / 2) / _LN2 if math.isfinite(own) else self._measure(x, y.take(order)).bits
             for own, order in zip(nats, orders, strict=True)
         ]
 
@@ -251,7 +308,7 @@ class Gaussian(LabelEstimator):
         left = f"{small.sum()} of {len(small)} classes ({x.n - rows.sum()} of {x.n} samples) are too small"
         if len(small) - small.sum() < 2:
             return _value(math.nan, [("small-class", f"{left}, fewer than two stay")], "upper")
-        rest = self.between(x.take(rows), labels.take(rows))
+        rest = self._measure(x.take(rows), labels.take(rows))
         notes = "; ".join(text for text in (f"{left} and were left out", rest.reason) if text)
         return dataclasses.replace(rest, flags=rest.flags | {"small-class"}, reason=notes)
 
@@ -265,6 +322,31 @@ class Gaussian(LabelEstimator):
         if singular[-1] <= error:
             return -math.inf
         return covariance.log_determinant(singular, n) - self._bias(n, dims)
+
+
+def _far_away(x: Variable, y: Variable) -> Notes:
+    """Say how many samples lie so far away that the covariance is theirs."""
+    n_wild = sum(scaled(side.varying).n_wild for side in (x, y) if not side.discrete)
+    words = f"{n_wild} samples have a value far from all others, which determines the covariance"
+    return [("outliers", f"{words}: drop these rows, or use copula")] if n_wild else []
+
+
+def _not_linear(x: OfX, y: OfY, bits: float) -> Notes:
+    """Say where coordinates are not jointly normal."""
+    left = unexplained(x, y, _CHANCE)
+    if left > _LEFT:
+        words = "what linear regression leaves of one side depends on the other side (rank correlation"
+        return [(NOT_GAUSSIAN, f"{words} {left:.2f}): the value counts linear dependence only")]
+    bent = bent_residuals(x, y) if bits > _LEFT else 0
+    words = f"{bent} residuals of linear regressions are not normal: the value may be too low or too high"
+    return [(NOT_GAUSSIAN, words)] if bent else []
+
+
+def _not_normal(x: covariance.Columns, labels: Variable) -> Notes:
+    """Say where coordinates are not normal within classes."""
+    bent = classes_not_normal(x, np.unique(labels.values, return_inverse=True)[1].reshape(-1))
+    words = f"{bent} of {x.shape[1]} coordinates are not normal within the classes: the value is no upper bound"
+    return [(NOT_GAUSSIAN, words)] if bent else []
 
 
 def _class_counts(labels: Variable) -> Int[np.ndarray, " label"]:

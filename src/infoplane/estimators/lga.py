@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
+from infoplane.estimators._gaussian_fit import not_normal
 from infoplane.estimators._lga_fit import log_densities
 from infoplane.estimators._lga_moments import Points, moments
 from infoplane.estimators.copula import normal_scores
@@ -31,14 +32,6 @@ _THIN = 0.02
 
 Measured: .045 and more for Gaussian, uniform and Cauchy samples in 2 to 5 dimensions from 60 samples on; .009 and less
 for a spiral and for a surface in 3 dimensions."""
-
-_NOT_NORMAL = 0.03
-"""Largest distance of a coordinate's distribution function from that of a normal that is let pass; a uniform one is
-.057 away, Student's t with 3 degrees of freedom .06."""
-
-_BY_CHANCE = 1.5
-"""The same times √N: normal samples are hardly ever so far away (none of 40 000 drawn was; Lilliefors 1967: 1 in 100
-beyond 1.03)."""
 
 Notes = list[tuple[str, str]]
 """Flags (or "" where none is due) with their amounts in words."""
@@ -174,11 +167,7 @@ class Lga(PairEstimator):
         if self.marginals == "as-is" or not spanned:
             return side.varying, 0
         tamed = normal_scores(side).values
-        if self.marginals == "auto":
-            far = np.array([_distance_from_normal(column) for column in side.varying.T])
-            chosen = far > max(_NOT_NORMAL, _BY_CHANCE / math.sqrt(side.n))
-        else:
-            chosen = np.full(tamed.shape[1], True)
+        chosen = not_normal(side.varying) if self.marginals == "auto" else np.full(tamed.shape[1], True)
         return np.where(chosen, tamed, side.varying), int(chosen.sum())
 
 
@@ -193,18 +182,6 @@ def local_information(
     notes = [("", f"{left} of {3 * len(x)} local fits have not converged")] if left else []
     notes += [("", f"{off} samples are far from all others and widen their covariance")] if off else []
     return nats, notes
-
-
-def _distance_from_normal(values: Float[np.ndarray, " sample"]) -> float:
-    """Largest distance between the distribution function of samples and that of a normal of equal mean and variance."""
-    from scipy.special import ndtr
-
-    ordered = np.sort(values)
-    scale = np.abs(ordered - ordered.mean()).max()
-    scaled = (ordered - ordered.mean()) / scale
-    theory, n = ndtr(scaled / scaled.std()), len(values)
-    steps = np.arange(n + 1) / n
-    return float(np.maximum(steps[1:] - theory, theory - steps[:-1]).max())
 
 
 def neighbor_distance(points: Points, k: int) -> Float[np.ndarray, " sample"]:

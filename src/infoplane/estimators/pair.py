@@ -138,6 +138,11 @@ class PairValue:
     kind: str = "estimate"
 
 
+def most_of_label(counts: Int[np.ndarray, " label"]) -> float:
+    """Return the entropy in bits of labels with these counts, and what scatter may add to a value of I(X;Y)."""
+    return entropy_of_counts(counts[counts > 0]) + _ENTROPY_SLACK + len(counts) / int(counts.sum()) / math.log(2)
+
+
 def within_entropy(value: PairValue, counts: Int[np.ndarray, " label"]) -> PairValue:
     """Return a value of I(X;Y) with the flag ``above-entropy`` if it exceeds H(Y), and with ``upper`` at most H(Y).
 
@@ -152,8 +157,7 @@ def within_entropy(value: PairValue, counts: Int[np.ndarray, " label"]) -> PairV
     upper = value.upper if value.upper is not None else value.bits if value.kind == "upper" else None
     if upper is not None and not math.isnan(upper):
         value = dataclasses.replace(value, upper=min(upper, entropy))
-    allowed = entropy + _ENTROPY_SLACK + len(counts) / int(counts.sum()) / math.log(2)
-    if not value.bits > allowed or value.kind not in ("estimate", "upper", "lower"):
+    if not value.bits > most_of_label(counts) or value.kind not in ("estimate", "upper", "lower"):
         return value
     words = f"{value.bits:.2f} bits are above the entropy of the labels, {entropy:.2f} bits, which no value can exceed"
     reason = "; ".join(text for text in (words, value.reason) if text)
