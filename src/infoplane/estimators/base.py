@@ -93,7 +93,7 @@ def _in_words(estimate: Estimate) -> list[tuple[str, str]]:
     low, high = estimate.interval or (None, None)
     null = estimate.null
     return [
-        ("95 % interval", "" if low is None else f"{digits(low)} to {digits(high)} bits"),
+        ("95 % interval", "" if low is None or high is None else f"{digits(low)} to {digits(high)} bits"),
         ("standard error", "" if estimate.std_error is None else f"{digits(estimate.std_error)} bits"),
         ("not below", "" if estimate.lower is None else f"{digits(estimate.lower)} bits"),
         ("not above", "" if estimate.upper is None else f"{digits(estimate.upper)} bits"),
