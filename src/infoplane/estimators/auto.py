@@ -300,7 +300,7 @@ def _notes(best: Candidate, found: list[Candidate], x: Variable, y: Variable) ->
 
 def _near_a_curve(found: list[Candidate], x: Variable, y: Variable) -> list[tuple[str, str]]:
     """Say where one coordinate of x and one of y lie near a curve thinner than neighbors are apart."""
-    if x.varying.shape[1] + y.varying.shape[1] > 2:
+    if x.values.shape[1] + y.values.shape[1] > 2:  # a constant column makes a surface, too
         return []
     flat = [one.value for one in found if isinstance(one.estimator, Lnc) and "manifold" in one.value.flags]
     return [("manifold", f"{one.reason}: the information is larger than the value") for one in flat]
