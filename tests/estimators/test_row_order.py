@@ -69,18 +69,40 @@ def test_sorted_rows_are_told_to_be_shuffled():
 def test_shifts_and_blocks_are_orders_that_keep_neighbors():
     blocks = list(np.split(np.arange(100), range(10, 100, 10)))
     for kind in ("shift", "block"):
-        order = null_order(kind, 100, blocks, 0, 3)
+        order = null_order(kind, 100, blocks, 0, 3, 19)
         assert sorted(order) == list(range(100))
         assert (np.diff(order) == 1).sum() >= 89
-        assert (order == null_order(kind, 100, blocks, 0, 3)).all()
-        assert not (order == null_order(kind, 100, blocks, 0, 4)).all()
+        assert (order == null_order(kind, 100, blocks, 0, 3, 19)).all()
+        assert not (order == null_order(kind, 100, blocks, 0, 4, 19)).all()
+
+
+@pytest.mark.parametrize(("n", "count"), [(100, 19), (100, 39), (7, 6), (5, 20), (2, 2)])
+def test_shifts_and_the_unshifted_order_are_evenly_spaced(n, count):
+    starts = [int(null_order("shift", n, None, 0, index, count)[0]) for index in range(count)]
+    assert all(0 < start < n for start in starts)  # never unshifted
+    if n > count:
+        gaps = np.diff([0, *starts, n])
+        assert gaps.max() - gaps.min() <= 1  # rounded to whole rows
+
+
+@pytest.mark.parametrize(("phi", "n", "bound"), [(0.9, 500, 0.07), (0.99, 1000, 0.07)])
+def test_shifts_have_their_level_for_the_correlation_of_independent_series(phi, n, bound):
+    """The Gaussian estimate rises with r², so 3000 pairs are tested by correlations around the circle, with one FFT."""
+    from scipy.signal import lfilter
+
+    z = lfilter([1], [1, -phi], np.random.default_rng(0).normal(size=(2, 3000, n + 1500)))[..., -n:]
+    transformed = np.fft.rfft(z - z.mean(axis=-1, keepdims=True))
+    r = np.abs(np.fft.irfft(transformed[0].conj() * transformed[1], n))
+    shifts = [null_order("shift", n, None, 0, index, 39)[0] for index in range(39)]
+    p = (1 + (r[:, shifts] >= r[:, :1]).sum(axis=1)) / 40
+    assert 0.03 <= np.mean(p <= 0.05 + 1e-9) <= bound  # a standard error is 0.4 %
 
 
 def test_groups_move_whole():
     groups = np.array([2, 0, 2, 1, 0, 2])
     blocks = rows_of_groups(groups)
     assert [list(block) for block in blocks] == [[1, 4], [3], [0, 2, 5]]
-    order = null_order("block", 6, blocks, 0, 0)
+    order = null_order("block", 6, blocks, 0, 0, 19)
     assert sorted(order) == list(range(6))
     parts = parts_of_blocks(blocks, 2, np.random.default_rng(0))
     assert sorted(np.concatenate(parts)) == list(range(6))

@@ -39,13 +39,14 @@ def mutual_information(
     (``ross``, ``plugin``) take floats as symbols if they are all whole and have few values (up to 10, or up to half the
     number of rows and 1000); ``reason`` names the variable.
 
-    Rows are taken as independent. Rows of a time series, or several rows of one subject, are not: two unrelated slow
-    series look dependent, with small p-values and narrow intervals. The flag ``autocorrelated`` says so where rows
-    are alike from one to the next in both variables. Use ``null_kind="shift"`` for a series, or ``groups=`` with
-    ``null_kind="block"`` for rows that belong together. Both keep how the rows of y depend on each other, and the
-    standard error is then taken from whole blocks or groups. Choose blocks several times longer than the memory of
-    the series. With fewer than about ten such stretches in the data no method can tell. Data that were only sorted,
-    or grouped by class, are not dependent: shuffle the rows of both variables alike.
+    The rows are assumed to be independent. The rows of a time series, or repeated measurements of one subject, are not
+    independent: two unrelated slow series then give a large value, a small p-value and a narrow interval. The flag
+    ``autocorrelated`` is set if successive rows resemble each other in both variables. The remedy is
+    ``null_kind="shift"`` for a time series, and ``groups=`` with ``null_kind="block"`` for repeated measurements. Both
+    keep the dependence of the rows of y on each other, and the standard error is computed from whole blocks or groups.
+    A block should be several times longer than the autocorrelation. A series shorter than about ten such blocks
+    contains too little data for any method. Rows that were only sorted or grouped by class are independent: shuffle
+    the rows of both variables in the same order.
 
     Args:
         x: shape (sample,) or (sample, dim): an array, a list, or a column or table of pandas or polars; several
@@ -59,8 +60,8 @@ def mutual_information(
             ``sliced``, whose random directions come from its own parameter ``Sliced(seed=…)``.
         uncertainty: also give ``std_error`` and a 95 % ``interval``.
         null: number of shuffles of y for ``null``: mean, sd and p-value of the estimate without dependence.
-        null_kind: how y is rearranged for the null. "shuffle" takes rows one by one, "shift" moves the whole series by
-            a random number of rows, "block" rearranges blocks of consecutive rows, or ``groups``.
+        null_kind: how y is rearranged for the null. "shuffle" permutes single rows, "shift" shifts the whole series
+            by evenly spaced numbers of rows, "block" permutes blocks of consecutive rows, or ``groups``.
         block: number of rows of a block; by default from the autocorrelation of the two variables.
         groups: group of each row, shape (sample,): rows of a group stay together in ``null_kind="block"``, and in the
             parts from which the standard error is taken.

@@ -93,9 +93,9 @@ def with_uncertainty(
     97 % for six pairs of distribution and estimator at 600 to 1000 samples.
 
     **Null.** y is shuffled ``null`` times and measured beside x; p = (1 + #{shuffled ≥ bits}) / (1 + null).
-    ``null_kind="shift"`` moves y along x by a random number of rows instead, with its end put before its start, and
-    ``"block"`` puts blocks of consecutive rows, or groups, in a random order: y keeps what its rows have to do with
-    each other, and only loses x.
+    ``null_kind="shift"`` instead shifts y against x by ``null`` evenly spaced numbers of rows and moves the rows
+    beyond the end to the start. ``"block"`` puts blocks of consecutive rows, or groups, in a random order. Both keep
+    the dependence of the rows of y on each other and remove the dependence on x.
 
     **Rows that depend on each other.** With ``groups``, ``block`` or another null than shuffles the parts are made of
     whole groups or blocks, so that the scatter between parts is that of independent pieces. (A bootstrap of blocks
@@ -140,7 +140,7 @@ def with_uncertainty(
     if uncertainty:
         estimate = _with_spread(_measure_rows(estimator, x, y), estimate, seed, blocks)
     if null:
-        orders = None if null_kind == "shuffle" else lambda index: null_order(null_kind, y.n, blocks, seed, index)
+        orders = None if null_kind == "shuffle" else lambda index: null_order(null_kind, y.n, blocks, seed, index, null)
         estimate = dataclasses.replace(estimate, null=_null(estimator, x, y, estimate.bits, null, seed, orders))
     if blocks is not None and estimate.interval is not None and estimate.null is not None:
         low, high = estimate.interval
