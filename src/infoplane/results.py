@@ -201,6 +201,16 @@ def output_of(ds: "xr.Dataset") -> str | None:
     return named if named in layers else None
 
 
+def need_result(ds: Any) -> None:
+    """Refuse what is no result.
+
+    Raises:
+        InputError: then.
+    """
+    if not hasattr(ds, "data_vars") or "information" not in ds:
+        raise InputError(f"ds is of type {type(ds).__name__}; expected a result, as from ip.load(folder)")
+
+
 def config_of(ds: "xr.Dataset") -> dict[str, Any]:
     """Return the configuration that a result carries; nothing where it carries none."""
     return json.loads(ds.attrs.get("config", "{}"))

@@ -1,7 +1,12 @@
 """The program's frame: its commands, its options, and how errors end it."""
 
+import contextlib
 import io
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -48,16 +53,67 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without "±" must not cost a result
     try:
-        sys.exit(app(sys.argv[1:] or ["--help"], prog_name="infoplane", standalone_mode=False))
+        with _interrupted_by_sigterm() as signals:
+            code = app(sys.argv[1:] or ["--help"], prog_name="infoplane", standalone_mode=False)
+        if signals and code == 128 + signal.SIGINT:  # typer turns every interruption into that of Ctrl-C
+            typer.echo("infoplane: interrupted", err=True)
+            code = 128 + signals[0]
+        sys.exit(code)
     except DiskFullError as error:
         fail(str(error), code=DISK_FULL)
     except InfoplaneError as error:
         fail(str(error))
     except _UsageError as error:
         fail(f"{error.format_message()} (see 'infoplane --help')")
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        typer.echo("infoplane: interrupted", err=True)
+        sys.exit(128 + stopping_signal(stop))
+    except BrokenPipeError:
+        _close_stdout()
+        sys.exit(BAD_INPUT)
+    except OSError as error:
+        where = f"{str(error.filename)[:200]}: " if error.filename is not None else ""
+        fail(f"{where}{error.strerror or error}")
+    except (ValueError, RecursionError, OverflowError) as error:
+        fail(f"the input cannot be used ({type(error).__name__}: {' '.join(str(error).split())[:300]})")
 
 
 _UsageError: Any = typer.BadParameter.__base__  # of every wrong use of the command line
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[list[int]]:
+    """Turn SIGTERM into KeyboardInterrupt, so that commands end in order, with exit code 143.
+
+    Commands that save what they have handle signals themselves. The list holds the signals that came.
+    """
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+
+    def interrupt(number: int, _: Any) -> None:
+        came.append(number)
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def stopping_signal(stop: BaseException) -> int:
+    """Return the number of the signal that interrupted a command: SIGTERM, or SIGINT of Ctrl-C."""
+    cause = stop if isinstance(stop, KeyboardInterrupt) else stop.__cause__ or stop.__context__
+    args = getattr(cause, "args", ())
+    return int(args[0]) if args and isinstance(args[0], int) else int(signal.SIGINT)
+
+
+def _close_stdout() -> None:
+    """Point standard output at nothing after its reader has gone, so that Python's end does not fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(text: str, *, code: int = BAD_INPUT) -> NoReturn:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infoplane.cli.app import app
+from infoplane.cli.app import app, stopping_signal
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def estimators_(
 ) -> None:
     """Compare estimators with the truth on 40 distributions whose information is known.
 
-    Ctrl-C ends early: what was measured is printed and kept.
+    Ctrl-C or SIGTERM ends early: what was measured is printed and kept.
 
     Example: infoplane benchmark estimators --tasks "1v1-*" --n 2000 --estimators ksg1,gaussian --out bench
     """
@@ -56,7 +56,7 @@ def estimators_(
             _draw(table, out)
     if stopped:
         typer.echo(f"interrupted; {len(done)} of {total} estimates were made", err=True)
-        raise typer.Exit(130)
+        raise typer.Exit(128 + stopped)
 
 
 @benchmark.command("speed")
@@ -108,8 +108,8 @@ def print_table(rows: list[list[str]]) -> None:
         typer.echo("  ".join([first.ljust(widths[0]), *numbers]))
 
 
-def _collect(measurements: Iterator["Measurement"], total: int, out: Path | None) -> tuple[list["Measurement"], bool]:
-    """Take all measurements, writing the csv after each; say whether they were interrupted."""
+def _collect(measurements: Iterator["Measurement"], total: int, out: Path | None) -> tuple[list["Measurement"], int]:
+    """Take all measurements, writing the csv after each; return also the signal that interrupted them, else 0."""
     from infoplane import files
     from infoplane.truth.benchmark import to_csv
 
@@ -122,9 +122,9 @@ def _collect(measurements: Iterator["Measurement"], total: int, out: Path | None
             if out is not None:
                 files.write_bytes(out / "estimators.csv", to_csv(done).encode())
             _progress(len(done), total, f"{one.task}, {one.estimator}")
-    except KeyboardInterrupt:
-        return done, True
-    return done, False
+    except KeyboardInterrupt as stop:
+        return done, stopping_signal(stop)
+    return done, 0
 
 
 def _progress(done: int, total: int, what: str) -> None:

@@ -143,7 +143,7 @@ def build_all(specs: EstimatorLike, **params: Any) -> dict[str, LayerEstimator]:
         InputError: for an unknown name or parameter, for an estimator that cannot measure a layer, or for
             the same estimator twice.
     """
-    if not isinstance(specs, Iterable):
+    if not isinstance(specs, Iterable) or getattr(specs, "ndim", 1) == 0:
         raise InputError(f"estimator is {specs!r}; expected a name, an instance such as Kde(), or a list of them")
     built = [single for spec in specs for single in _singles(build(spec, **params))]
     if not built:

@@ -62,9 +62,16 @@ def uniform_cells(t: Activations, low: float, high: float, n_cells: int, *, last
 def width_cells(t: Activations, width: float) -> Iterator[Digit]:
     """Number the cell floor(t / width) of each unit's values from 0, with the number of cells, unit by unit."""
     for values in t:
-        with np.errstate(over="ignore"):  # beyond the largest number there is one last cell
+        with np.errstate(over="ignore"):
             floors = np.floor(values.astype(np.float64) / width)
-        if np.isfinite(floors).all() and (span := floors.max() - floors.min()) < 2**31:
+        beyond = np.isinf(floors) & np.isfinite(values)
+        if beyond.any():  # numbers so large differ by more than the width: each has a cell of its own
+            _, inside = np.unique(np.where(beyond, 0.0, floors), return_inverse=True)
+            different, own = np.unique(np.where(beyond, values, 0.0), return_inverse=True)
+            joint = np.where(beyond, len(values) + own, inside)
+            different, ranks = np.unique(joint, return_inverse=True)
+            yield ranks.astype(np.int64), len(different)
+        elif np.isfinite(floors).all() and (span := floors.max() - floors.min()) < 2**31:
             yield (floors - floors.min()).astype(np.int64), int(span) + 1
         else:  # as many cells as there are different ones
             different, ranks = np.unique(floors, return_inverse=True)

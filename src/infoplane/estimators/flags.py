@@ -1,5 +1,7 @@
 """What a flag means and what to do about it, in plain words."""
 
+from typing import Any
+
 from infoplane.errors import InputError, did_you_mean
 
 EXPLANATIONS: dict[str, str] = {
@@ -92,7 +94,7 @@ EXPLANATIONS: dict[str, str] = {
 """One explanation for each flag of `infoplane.estimators.base.FLAGS`."""
 
 
-def explain(flag: str) -> str:
+def explain(flag: Any) -> str:
     """Say in plain words what a flag means and what to do.
 
     Args:
@@ -106,6 +108,8 @@ def explain(flag: str) -> str:
         >>> ip.explain("constant").split(":")[0]
         'Every sample has the same activations, so the layer carries no information'
     """
+    if not isinstance(flag, str):
+        raise InputError(f"flag: expected the name of a flag, got {flag!r}. Pass for example 'saturated'")
     if flag not in EXPLANATIONS:
         raise InputError(f"unknown flag '{flag}'{did_you_mean(flag, EXPLANATIONS)}")
     return EXPLANATIONS[flag]

@@ -1,6 +1,7 @@
 """The film of the information plane: every network's layers, epoch after epoch, as GIF, MP4 or one HTML file."""
 
 import operator
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from infoplane import files
 from infoplane.errors import InputError, StoreError
 from infoplane.plots import content, reels
 from infoplane.plots.stage import Stage
+from infoplane.results import need_result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,7 +29,7 @@ OnFrame = Callable[[int, int], object]
 
 def animate(
     ds: "xr.Dataset",
-    path: str | Path,
+    path: Any,
     *,
     estimator: str | None = None,
     members: str = "all",
@@ -61,6 +63,9 @@ def animate(
             ``.mp4`` where there is no ffmpeg.
         StoreError: when the file cannot be written; nothing is left of it.
     """
+    need_result(ds)
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path: expected the path of a file, got {path!r}. Pass for example 'plane.gif'")
     path = Path(path)
     reel = _reel(path)
     asked = {key: _number(key, value) for key, value in {"frames": frames, "fps": fps, "width": width}.items()}

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from infoplane.errors import InputError
 from infoplane.plots import naming
-from infoplane.results import config_of
+from infoplane.results import config_of, need_result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -30,6 +30,7 @@ def select(ds: "xr.Dataset", estimator: str | None) -> tuple[str, "xr.DataArray"
         InputError: for an estimator that the result does not hold, and for a result in which nothing has been
             measured.
     """
+    need_result(ds)
     names = [str(name) for name in ds["estimator"].values]
     name = names[0] if estimator is None else estimator
     if name not in names:

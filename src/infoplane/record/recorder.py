@@ -152,8 +152,9 @@ class Recorder:
         """
         epoch = self._check_epoch(epoch, force)
         due = force or self._due(epoch)
-        if curves:
-            self._curves.append((epoch, check_curves(curves)))
+        given = None if curves is None else check_curves(curves)
+        if given is not None and curves:
+            self._curves.append((epoch, given))
         entry = self._measure(epoch, activations) if due else None
         if entry is not None:
             self._keep(entry)

@@ -7,12 +7,14 @@ print are those of a library that is kept well. Slider, keyboard and choices are
 the page says in words is plain HTML, made in Python, and can be read without any script.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane.errors import InputError
 from infoplane.reports.source import Source, from_folder
+from infoplane.results import need_result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,7 +25,7 @@ FILE = "report.html"
 """What a report is called in a run's folder."""
 
 
-def report(ds: "xr.Dataset | Sequence[xr.Dataset] | Mapping[str, xr.Dataset]", path: str | Path) -> Path:
+def report(ds: "xr.Dataset | Sequence[xr.Dataset] | Mapping[str, xr.Dataset]", path: Any) -> Path:
     """Write one or several results as an offline HTML page and return its path.
 
     The page holds a summary in words, the information plane with a slider over epochs, curves, claims, configuration
@@ -44,7 +46,10 @@ def report(ds: "xr.Dataset | Sequence[xr.Dataset] | Mapping[str, xr.Dataset]", p
         >>> ip.report(ip.load("runs/szt"), "szt.html")  # doctest: +SKIP
         PosixPath('szt.html')
     """
-    return _write([Source(name, one) for name, one in _named(ds)], Path(path))
+    named = _named(ds)
+    if not isinstance(path, str | os.PathLike):
+        raise InputError(f"path: expected the path of a file, got {path!r}. Pass for example 'report.html'")
+    return _write([Source(name, one) for name, one in named], Path(path))
 
 
 def report_folders(folders: Sequence[Path], to: Path | None = None) -> Path:
@@ -72,8 +77,7 @@ def _named(ds: Any) -> list[tuple[str, Any]]:
     if not pairs:
         raise InputError("ds is empty; expected at least one result, as from ip.load(folder)")
     for _, one in pairs:
-        if not hasattr(one, "data_vars") or "information" not in one:
-            raise InputError(f"ds is of type {type(one).__name__}; expected a result, as from ip.load(folder)")
+        need_result(one)
     titles = [name or str(one.attrs.get("title", "result")) for name, one in pairs]
     return [
         (f"{title} ({titles[: place + 1].count(title)})" if titles.count(title) > 1 else title, one)

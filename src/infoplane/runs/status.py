@@ -72,6 +72,8 @@ def _pace(events: list[dict[str, Any]], found: list[GroupLedger]) -> tuple[float
     """Return net-epochs per second of the last session with a piece, and when it wrote its last one."""
     sessions: list[list[dict[str, Any]]] = []
     for event in events:
+        if not isinstance(event.get("time"), int | float):
+            continue  # damaged
         if event.get("event") == "start":
             sessions.append([event])
         elif event.get("event") == "piece" and sessions:

@@ -4,9 +4,10 @@ Rules stand here before any result: each claim names its quantity and a bound, a
 over members decides. `docs/claims.md` explains how.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from infoplane import results
 from infoplane.errors import InputError, did_you_mean
 from infoplane.experiments.claims import (
     activations,
@@ -70,8 +71,11 @@ def claims(ds: Any, only: Sequence[str] = ()) -> list[Verdict]:
     Raises:
         InputError: for what is no result, or an unknown claim.
     """
-    if not hasattr(ds, "data_vars") or "information" not in ds:
-        raise InputError(f"ds is of type {type(ds).__name__}; expected a result, as from ip.load(folder)")
+    results.need_result(ds)
+    if isinstance(only, str) or not isinstance(only, Iterable):
+        example = next(iter(CLAIMS))
+        raise InputError(f"only: expected a list of ids of claims, got {only!r}. Pass for example [{example!r}]")
+    only = [str(id_) for id_ in only]
     unknown = [id_ for id_ in only if id_ not in CLAIMS]
     if unknown:
         raise InputError(f"only: unknown claim '{unknown[0]}'{did_you_mean(unknown[0], CLAIMS)}")
