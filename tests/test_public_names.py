@@ -11,14 +11,14 @@ import infoplane
 HEAVY = ["jax", "numpy", "scipy", "sklearn", "xarray", "matplotlib", "plotly", "pydantic", "h5py", "optax"]
 PROBE = """
 import json, sys, time
-start = time.perf_counter()
+start = time.process_time()
 {work}
-print(json.dumps([time.perf_counter() - start, sorted(set({heavy}) & set(sys.modules))]))
+print(json.dumps([time.process_time() - start, sorted(set({heavy}) & set(sys.modules))]))
 """
 
 
 def probe(work):
-    """Seconds of ``work`` in a fresh interpreter, and which heavy modules it loaded."""
+    """Processor seconds of ``work`` in a fresh interpreter, and which heavy modules it loaded."""
     code = PROBE.format(work=work, heavy=HEAVY)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return json.loads(done.stdout.splitlines()[-1])
