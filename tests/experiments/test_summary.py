@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+import infoplane as ip
 from infoplane import results
+from infoplane._numbers import digits
 from infoplane.estimators.base import FLAGS
 from infoplane.experiments import summary
 
@@ -184,3 +186,27 @@ def test_a_deeper_layer_with_more_information_is_remarked():
 
 def test_layers_in_order_have_no_violation():
     assert summary.largest_violation(result(DECREASING)) == 0
+
+
+def test_the_sentence_of_a_clipped_layer_names_the_share_and_claims_no_loss():
+    """A layer that is only multiplied by 2, 4, 8 leaves the bins from −1 to 1."""
+    inputs = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    recorder = ip.Recorder(inputs)
+    for epoch in range(5):
+        recorder.step(epoch, {"rescaled": inputs * 2**epoch}, force=True)
+    ds = recorder.results()
+    (layer,) = summary.summarise(ds)
+    share = 100 * (np.abs(inputs * 16) > 1).mean()
+    assert layer.compression > 1
+    assert layer.sentence.endswith(
+        f" bits lower, which clipping alone can cause; up to {digits(round(share, 2))} % of values lie outside the bins"
+    )
+    assert "loses" not in layer.sentence
+    assert layer.sentence in str(ip.show(ds))
+
+
+def test_a_clipped_layer_of_a_run_without_reasons_has_no_share():
+    layer = only([[8.0, 7.0, 6.0, 3.0]] * 2, flags={"hidden1": "clipped"})
+    assert layer.sentence == (
+        "starts at 8.0; the end is 5.0 ± 0.0 bits lower, which clipping alone can cause; values lie outside the bins"
+    )

@@ -76,6 +76,12 @@ def measure(
         Path | None, typer.Option(metavar="DIR", help="The results' folder; default: a new one under runs/.")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Inputs that the model is given at once.")] = 1024,
+    exact_batch: Annotated[
+        bool, typer.Option("--exact-batch", help="Never run the model on fewer inputs than --batch-size.")
+    ] = False,
+    ignore_index: Annotated[
+        int | None, typer.Option(metavar="LABEL", help="Leave out the inputs with this label, such as -100.")
+    ] = None,
 ) -> None:
     """Measure your own model at each checkpoint; draw its plane.
 
@@ -94,6 +100,7 @@ def measure(
     asked = _estimators(estimator or ["binning"], set_ or [])
     options: dict[str, Any] = {"schedule": _schedule(schedule), "pattern": pattern, "batch_size": batch_size}
     options |= {"epochs": _epochs(epochs or []), "weights": weights}
+    options |= {"exact_batch": exact_batch, "ignore_index": ignore_index}
     inputs, labels = _load(data, column or [], label_column)
     held = None if held_out is None else _load(held_out, column or [], label_column)
     factory = _find_factory(model)

@@ -9,7 +9,7 @@ import numpy as np
 
 from infoplane._numbers import digits
 from infoplane.estimators import EstimatorLike
-from infoplane.experiments.summary import without_numbers
+from infoplane.experiments.summary import left_out, without_numbers
 from infoplane.record import Recorder
 from infoplane.results import decode_flags, reasons_at
 
@@ -55,6 +55,7 @@ def plane(
     batch_size: Any = 1024,
     exact_batch: bool = False,
     memory: int = 2**30,
+    ignore_index: int | None = None,
     **options: Any,
 ) -> ModelPlane:
     """Measure every layer of a model as it is now, print a small table and draw the plane.
@@ -69,6 +70,7 @@ def plane(
         batch_size: number of inputs that the model is given at once; "all" for all of them, as graph networks need.
         exact_batch: never run the model on fewer inputs than ``batch_size``. See `Recorder`.
         memory: bytes of activations held at once.
+        ignore_index: leave out the inputs with this label, such as −100.
         options: the framework's own, such as ``channels="mean"``.
 
     Returns:
@@ -81,7 +83,7 @@ def plane(
 
     recorder = Recorder(
         inputs, labels, estimators, batch_size=batch_size, exact_batch=exact_batch, memory=memory,
-        name=type(model).__name__,
+        ignore_index=ignore_index, name=type(model).__name__,
     )  # fmt: skip
     with recorder.attach(model, layers, **options):
         recorder.step(0)
@@ -110,7 +112,7 @@ def table(ds: "xr.Dataset") -> str:
             rows.append([str(layer), *numbers, " ".join(flags)])
         reasons = [f"{layer}: {text}" for name, layer, text in reasons_at(ds) if name == str(estimator)]
         parts.append("\n".join([_heading(ds, str(estimator)), *_aligned(rows), *without_numbers(empty), *reasons]))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *(["\n".join(lines)] if (lines := left_out(ds)) else [])])
 
 
 def _heading(ds: "xr.Dataset", estimator: str) -> str:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ NOTICEABLE = 0.05
 """Bits below which a rise or a loss, which would be printed as 0.0, is not worth a sentence."""
 
 
+CLIPPED_SHARE = re.compile(r"([\d.]+)% of values outside the bins")
+"""The share of clipped values in the reason of a value."""
+
+
 @dataclasses.dataclass(frozen=True)
 class LayerSummary:
     """One layer of a run as means over members, in bits.
@@ -36,6 +41,7 @@ class LayerSummary:
         half_width: half the 95 % interval of the compression over members (Student's t); NaN for one member.
         cap: H(X), which I(X;T) cannot exceed.
         unit: what is counted, "epoch" or "update".
+        clipped: how many values lie outside the bins at the worst epoch, in words; empty if none do.
     """
 
     layer: str
@@ -51,6 +57,7 @@ class LayerSummary:
     half_width: float
     cap: float
     unit: str = "epoch"
+    clipped: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -59,7 +66,11 @@ class LayerSummary:
 
     @property
     def sentence(self) -> str:
-        """The layer's story in plain words."""
+        """What the layer did, in words; with values outside the bins no loss is claimed."""
+        return f"{self._story}; {self.clipped}" if self.clipped else self._story
+
+    @property
+    def _story(self) -> str:
         if min(self.input_start, self.input_end) > self.cap - SATURATION_MARGIN:
             return f"{self.input_end:.1f} of {self.cap:.1f}: says N, not the net"
         if np.isnan(self.input_peak):
@@ -78,6 +89,8 @@ class LayerSummary:
         if self.compression <= NOTICEABLE:
             return f"{start} and stays there (ends at {self.input_end:.1f})"
         amount = f"{_pm(self.compression, self.half_width)} bits"
+        if self.clipped:
+            return f"{start}; the end is {amount} lower, which clipping alone can cause"
         if not np.isnan(self.half_width) and self.half_width >= self.compression:
             return f"{start}; the end is {amount} lower: members disagree, the interval holds 0"
         return f"{start}, then loses {amount}"
@@ -109,7 +122,18 @@ def _summarise_layer(ds: "xr.Dataset", information: "xr.DataArray", layer: str) 
         half_width=lost.half_width,
         cap=float(ds.attrs["input_entropy"]),
         unit=str(ds.attrs.get("epoch_unit", "epoch")),
+        clipped=_clipping(ds, str(information["estimator"].item()), layer),
     )
+
+
+def _clipping(ds: "xr.Dataset", estimator: str, layer: str) -> str:
+    """Return how many values of a layer lie outside the bins, empty if none do; runs without reasons give no share."""
+    place = {"estimator": estimator, "layer": layer}
+    if "flags" not in ds or not _has_flag(ds.sel(estimator=[estimator]), layer, "clipped"):
+        return ""
+    reasons = ds["reasons"].sel(place).values.ravel() if "reasons" in ds else []
+    shares = [float(found.group(1)) for text in reasons if (found := CLIPPED_SHARE.search(str(text)))]
+    return f"up to {digits(max(shares))} % of values lie outside the bins" if shares else "values lie outside the bins"
 
 
 def _pm(value: float, half_width: float) -> str:
@@ -129,10 +153,7 @@ def row(summary: LayerSummary) -> list[str]:
 
 def without_numbers(layers: Sequence[str]) -> list[str]:
     """Return the line on the layers that a table omits, if there are any."""
-    shown = ", ".join(layers[:MOST_NAMED]) + (
-        f" and {len(layers) - MOST_NAMED} more" if len(layers) > MOST_NAMED else ""
-    )
-    return [f"not measured: {shown}"] * bool(layers)
+    return [f"not measured: {_named(layers)}"] * bool(layers)
 
 
 def _entries(summary: LayerSummary, bits: Callable[[float], str]) -> list[str]:
@@ -174,7 +195,7 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     if "step" in ds and ds["epoch"].values[-1] < ds["step"].values[-1]:
         word, reached, asked = ds.attrs.get("epoch_unit", "epoch"), ds["epoch"].values[-1], ds["step"].values[-1]
         lines.append(f"incomplete: measured up to {word} {reached} of {asked}")
-    lines += [*_repeats(ds), *_assumed_output(ds)]
+    lines += [*left_out(ds), *_repeats(ds), *_assumed_output(ds)]
     violations = largest_violation(ds) if ds.attrs.get("layers", "chain") == "chain" else 0.0
     if violations > NOTICEABLE:
         lines.append(
@@ -186,6 +207,18 @@ def remarks(ds: "xr.Dataset") -> list[str]:
         lines.append(f"clipped: values outside the bins in {', '.join(clipped)}; the picture shows the clipping too")
     lines += [f"reason at the end, {estimator} of {layer}: {text}" for estimator, layer, text in reasons_at(ds)]
     return lines
+
+
+def left_out(ds: "xr.Dataset") -> list[str]:
+    """Return a line for each reason for which outputs of a recorded model are left out."""
+    by_reason = json.loads(str(ds.attrs.get("left_out", "{}")))
+    return [f"left out: {_named(names)}: {reason}" for reason, names in by_reason.items()]
+
+
+def _named(layers: Sequence[str]) -> str:
+    """Return names in a row; of many the first ones and how many more there are."""
+    more = f" and {len(layers) - MOST_NAMED} more" if len(layers) > MOST_NAMED else ""
+    return ", ".join(layers[:MOST_NAMED]) + more
 
 
 def _assumed_output(ds: "xr.Dataset") -> list[str]:

@@ -17,6 +17,7 @@ import jax
 from jax.extend import core as extended
 
 from infoplane.errors import InputError, did_you_mean
+from infoplane.record._notes import NO_SAMPLES, OUTPUT_LAYER, UNSEEN, output_among
 from infoplane.record.probes import select_names, with_exclusions
 
 ROOT = "output"
@@ -48,7 +49,7 @@ class Calls:
     """Takes down the calls of a model's parts in one run, and what they give, in the order they finish.
 
     Parts that run inside a loop or transformation of their own (scan, vmap, a jitted part) have no array to show
-    and are passed over.
+    and are passed over; `unseen` names them.
 
     Attributes:
         name_of: gives a part's name from the parts around it; None for what is no part of the model.
@@ -58,6 +59,8 @@ class Calls:
         reduce: takes a part and an array that it gave, gives {suffix of its name: array}.
         seen: the calls.
         kept: {layer's name: array}.
+        returned: the array that the model returns, reduced as a layer is, or none.
+        left_out: (name, reason) of the parts that no layer can show.
     """
 
     name_of: Callable[[Sequence[Any], Any], str | None]
@@ -67,6 +70,8 @@ class Calls:
     reduce: Callable[[Any, Any], Mapping[str, Any]]
     seen: list[Call] = dataclasses.field(default_factory=list)
     kept: OrderedDict[str, Any] = dataclasses.field(default_factory=OrderedDict)
+    returned: Sequence[Any] = ()
+    left_out: list[tuple[str, str]] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._open: list[Call] = []
@@ -88,6 +93,20 @@ class Calls:
             self._open.pop()
         self._finish(current, output, (*args, *kwargs.values()))
         return output
+
+    def unseen(self, named: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return (name, reason) of the parts that were passed over or did not run, without the parts inside these."""
+        ran = {id(call.part) for call in self.seen}
+        names = [name for name, part in named.items() if id(part) not in ran]
+        inside = tuple(f"{name}{mark}" for name in names for mark in "./")
+        return [(name, UNSEEN) for name in names if not name.startswith(inside)]
+
+    def end(self, model: Any, output: Any) -> None:
+        """Keep what the model returns: of several arrays "logits", or the first."""
+        arrays = {place: array for place, array in arrays_of(output) if "float" in str(array.dtype)}
+        main = next((array for place, array in arrays.items() if place.endswith(".logits")), None)
+        main = next(iter(arrays.values()), None) if main is None else main
+        self.returned = () if main is None else [*self.reduce(model, main).values()][-1:]
 
     def _is_apart(self, around: Sequence[Any], part: Any) -> bool:
         inner = bool(around) and (around[-1] is part or self.is_closed(around[-1]))
@@ -183,12 +202,27 @@ def check_layers(names: Sequence[str], layers: Any, kind: type) -> tuple[Any, ..
     return wanted
 
 
-def without_constants(seen: Sequence[Call], other: Sequence[Call]) -> None:
-    """Take calls for no layers whose output is as long for another number of samples, as of learned positions."""
+def without_constants(seen: Sequence[Call], other: Sequence[Call]) -> list[tuple[str, str]]:
+    """Take calls for no layers whose output is as long for another number of samples, as of learned positions.
+
+    Returns:
+        Their names, each with the reason.
+    """
     shapes = {call.name: call.shapes for call in other}
-    for call in seen:
-        if call.name in shapes and list(call.shapes) == list(shapes[call.name]):
-            call.is_layer = False
+    constant = [call for call in seen if call.is_layer and list(call.shapes) == list(shapes.get(call.name, ()))]
+    for call in constant:
+        call.is_layer = False
+    return [(call.name, NO_SAMPLES) for call in constant]
+
+
+def note_output(notes: dict[str, str], layers: Mapping[str, Any], returned: Sequence[Any], plain: Any) -> None:
+    """Note which layer the model returns, unless it is known; ``plain`` turns an array into one of NumPy."""
+    if OUTPUT_LAYER in notes:
+        return
+    arrays = {name: plain(array) for name, array in layers.items()}
+    name = output_among(arrays, plain(returned[0])) if returned else ""
+    if name is not None:
+        notes[OUTPUT_LAYER] = name
 
 
 def choose(seen: Sequence[Call], wanted: Sequence[Any]) -> frozenset[str]:

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from infoplane.record._notes import NO_SAMPLES
 from infoplane.record._torch_closed import hooked
-from infoplane.record._torch_taps import Tap, outputs_of, tensors_of
+from infoplane.record._torch_taps import Tap, name_path, omissions_of, outputs_of, tensors_of
 
 REPEATING = (nn.Identity, nn.Flatten, nn.Unflatten, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d,
              nn.AlphaDropout, nn.FeatureAlphaDropout)  # fmt: skip
@@ -24,6 +25,7 @@ class _Call:
     enclosing: tuple["_Call", ...]
     took: tuple[tuple[int, int, int], ...]
     outputs: tuple[tuple[tuple[str, ...], torch.Tensor], ...] = ()
+    omissions: tuple[tuple[tuple[str, ...], str], ...] = ()
     gave: tuple[tuple[int, int, int], ...] = ()
     repeats: bool = False
     holds_layers: bool = False
@@ -81,11 +83,24 @@ def _with_layers(calls: Sequence[_Call], axis_of: Callable[[Any, torch.Tensor], 
         if not call.repeats and any(tap.usable and tap.floating for tap in taps):
             for outer in call.enclosing:
                 outer.holds_layers = True
-    return [
-        dataclasses.replace(tap, is_layer=tap.usable and tap.floating and not (call.repeats or call.holds_layers))
-        for call, taps in found
+    return [tap for call, taps in found for tap in _judged(call, taps)]
+
+
+def _judged(call: _Call, taps: Sequence[Tap]) -> list[Tap]:
+    """Return the outputs of a call, with whether each is a layer, or why it is left out."""
+    if call.repeats or call.holds_layers:
+        return list(taps)
+    others = [
+        Tap(call.module, call.call, path, (), None, floating=False, left_out=reason, is_tensor=False)
+        for path, reason in call.omissions
+    ]
+    judged = [
+        dataclasses.replace(tap, is_layer=tap.usable, left_out="" if tap.usable else NO_SAMPLES)
+        if tap.floating
+        else tap
         for tap in taps
     ]
+    return judged + others
 
 
 def _tap(call: _Call, path: tuple[str, ...], tensor: torch.Tensor, axis: int | None) -> Tap:
@@ -129,6 +144,7 @@ def _watch(named: Mapping[str, nn.Module], run: Callable[[], Sequence[torch.Tens
         call.outputs = tuple(
             outputs_of(named[name], output)
         )  # held, so that no other tensor takes their place in memory
+        call.omissions = tuple((name_path(named[name], path), reason) for path, reason in omissions_of(output))
         call.gave = tuple(_identity(tensor) for _, tensor in call.outputs)
         finished.append(call)
 

@@ -25,6 +25,8 @@ class Tap:
         axis: which axis is the sample; None where none is.
         floating: whether it holds floating-point numbers.
         is_layer: whether it is measured when all layers are.
+        left_out: why it is left out where other modules are measured, in words.
+        is_tensor: whether it is a tensor of numbers; other outputs are listed only as left out.
     """
 
     module: str
@@ -34,6 +36,8 @@ class Tap:
     axis: int | None
     floating: bool
     is_layer: bool = False
+    left_out: str = ""
+    is_tensor: bool = True
 
     @property
     def name(self) -> str:
@@ -75,6 +79,26 @@ def tensors_of(output: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[
             yield from tensors_of(getattr(output, field.name, None), (*path, field.name))
 
 
+def omissions_of(output: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the parts of an output that `tensors_of` leaves out, with the reason."""
+    if isinstance(output, torch.Tensor):
+        if output.is_complex() or output.is_nested or output.is_sparse or output.is_quantized:
+            yield path, "the output is a complex, nested, sparse or quantized tensor"
+    elif isinstance(output, nn.utils.rnn.PackedSequence):
+        yield path, "the output is a packed sequence, whose rows are time steps"
+    elif isinstance(output, Mapping):
+        for key, part in output.items():
+            yield from omissions_of(part, (*path, str(key)))
+    elif isinstance(output, tuple | list):
+        for place, part in enumerate(output):
+            yield from omissions_of(part, (*path, str(place)))
+    elif dataclasses.is_dataclass(output) and not isinstance(output, type):
+        for field in dataclasses.fields(output):
+            yield from omissions_of(getattr(output, field.name, None), (*path, field.name))
+    elif not (output is None or isinstance(output, str | int | float)):
+        yield path, f"the output is an object of type {type(output).__name__}"
+
+
 RECURRENT: dict[tuple[str, ...], tuple[str, ...]] = {
     ("0",): ("output",),
     ("1",): ("h",),
@@ -84,10 +108,15 @@ RECURRENT: dict[tuple[str, ...], tuple[str, ...]] = {
 """Names of what PyTorch's recurrent modules return: the output at each step, the last hidden state, the cell state."""
 
 
+def name_path(module: nn.Module, path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the path to a part of a module's output, with the names of recurrent modules."""
+    return RECURRENT.get(path, path) if isinstance(module, nn.RNNBase) else path
+
+
 def outputs_of(module: nn.Module, output: Any) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
     """Yield the tensors of a module's output with their names: "output", "h" and "c" for a recurrent module."""
     for path, tensor in tensors_of(output):
-        yield (RECURRENT.get(path, path) if isinstance(module, nn.RNNBase) else path), tensor
+        yield name_path(module, path), tensor
 
 
 def check_layers(named: Mapping[str, nn.Module], layers: Any) -> tuple[Any, ...]:
@@ -131,6 +160,13 @@ def choose(taps: Sequence[Tap], wanted: Sequence[Any], named: Mapping[str, nn.Mo
     if kept <= left:
         raise InputError(f"layers: expected some layers, got exclusions of all: {', '.join(sorted(kept))}.")
     return [tap for tap in taps if tap.name in kept and tap.name not in left]
+
+
+def omitted(taps: Sequence[Tap], wanted: Sequence[Any]) -> list[tuple[str, str]]:
+    """Return (name, reason) of outputs that are left out; if all layers are named, of these modules alone."""
+    names = {item for item in wanted if isinstance(item, str) and not (item == "all" or set(item) & set("!*?["))}
+    by_name = all(item in names for item in wanted)
+    return [(tap.name, tap.left_out) for tap in taps if tap.left_out and (tap.module in names or not by_name)]
 
 
 def _inside(taps: Sequence[Tap], item: str, named: Mapping[str, nn.Module]) -> list[Tap]:

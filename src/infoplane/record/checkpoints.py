@@ -56,9 +56,11 @@ def measure_checkpoints(
     weights: str | None = None,
     out: str | Path | None = None,
     held_out: Any = None,
-    batch_size: int = 1024,
+    batch_size: Any = 1024,
+    exact_batch: bool = False,
     memory: int = 2**30,
     target_bins: int = 10,
+    ignore_index: int | None = None,
     on_row: Callable[[Row], object] | None = None,
     on_event: Callable[[Measured], object] | None = None,
     name: str = "checkpoints",
@@ -108,9 +110,11 @@ def measure_checkpoints(
             default: the first of "state_dict", "model_state_dict", "model" and similar keys.
         out: a folder that keeps every row as soon as it is measured. A call that was interrupted goes on there.
         held_out: a second set, inputs or the pair (inputs, labels), measured beside the first.
-        batch_size: number of inputs that the model is given at once.
+        batch_size: number of inputs that the model is given at once; "all" for all of them.
+        exact_batch: never run the model on fewer inputs than ``batch_size``.
         memory: bytes of activations held at once.
         target_bins: number of classes for the targets of a regression.
+        ignore_index: leave out the inputs with this label, such as −100.
         on_row: called with each `Row` when it has been kept.
         on_event: called with a `Measured` after each checkpoint.
         name: title of the result.
@@ -128,9 +132,9 @@ def measure_checkpoints(
     found = checkpoints.paths
     snapshots = Snapshots(loader_of(model, weights), layers, options)
     recorder = Recorder(
-        inputs, labels, estimators, schedule, out=out, held_out=held_out, batch_size=batch_size, memory=memory,
-        target_bins=target_bins, on_row=on_row, name=name, live=False,
-        attributes={"epoch_unit": checkpoints.unit, "epochs_from": checkpoints.source},
+        inputs, labels, estimators, schedule, out=out, held_out=held_out, batch_size=batch_size,
+        exact_batch=exact_batch, memory=memory, target_bins=target_bins, ignore_index=ignore_index, on_row=on_row,
+        name=name, live=False, attributes={"epoch_unit": checkpoints.unit, "epochs_from": checkpoints.source},
     )  # fmt: skip
     try:
         sources = Sources(None if out is None else Path(out), Path(folder))
@@ -171,8 +175,7 @@ def measure_file(recorder: Recorder, probe: Probe, epoch: int) -> None:
     Raises:
         InputError: when its activations cannot be used.
     """
-    with probe.measuring() as evaluate:
-        recorder.insert(epoch, evaluate)
+    recorder.insert(epoch, probe)
 
 
 class Snapshots:

@@ -12,6 +12,7 @@ import numpy as np
 from infoplane import results as store
 from infoplane.errors import InputError
 from infoplane.record import load
+from infoplane.record._notes import OUTPUT_LAYER
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -145,6 +146,21 @@ def _check_same(parts: "Sequence[xr.Dataset]", labels: Sequence[str]) -> None:
                 _refuse(key, labels[0], own, label, other, "Measure all trainings on the same inputs and labels")
 
 
+def _shared_output(parts: "Sequence[xr.Dataset]", labels: Sequence[str]) -> dict[str, str]:
+    """Return the attribute that names the output; recordings of earlier versions lack it.
+
+    Raises:
+        InputError: if two results name different layers.
+    """
+    named = [
+        (label, ds.attrs[OUTPUT_LAYER]) for label, ds in zip(labels, parts, strict=True) if OUTPUT_LAYER in ds.attrs
+    ]
+    for label, name in named[1:]:
+        if name != named[0][1]:
+            _refuse(OUTPUT_LAYER, *named[0], label, name, "Join only trainings of one model")
+    return {OUTPUT_LAYER: named[0][1]} if named else {}
+
+
 def _refuse(what: str, label: str, value: Any, other_label: str, other_value: Any, remedy: str) -> None:
     raise InputError(f"results: {what} differ: {label!r} has {value}, {other_label!r} has {other_value}. {remedy}")
 
@@ -211,6 +227,7 @@ def _attributes(parts: "Sequence[xr.Dataset]", labels: Sequence[str], title: str
     shared = {
         str(key): value for key, value in first.items() if all(_is_equal(value, ds.attrs.get(key)) for ds in parts)
     }
+    shared |= _shared_output(parts, labels)
     own = [
         {"name": label} | {str(key): _plain(value) for key, value in ds.attrs.items() if key not in shared}
         for label, ds in zip(labels, parts, strict=True)

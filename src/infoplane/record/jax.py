@@ -17,10 +17,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 from flax import nnx
 
 from infoplane.errors import InputError
-from infoplane.record._calls import ROOT, Calls, check_layers, choose, watching, without_constants
+from infoplane.record._calls import ROOT, Calls, check_layers, choose, note_output, watching, without_constants
+from infoplane.record._notes import LEFT_OUT, left_out
 from infoplane.record._units import Units
 from infoplane.record.probes import Evaluate
 
@@ -57,11 +59,13 @@ class NnxProbe:
         self._units = Units(channels, positions)
         self._wanted = check_layers(list(_callables(model)), layers, nnx.Module)
         self._keep: frozenset[str] | None = None
+        self.notes: dict[str, str] = {}
         self._compiled = jax.jit(self._forward, static_argnums=(0, 1))
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[Evaluate]:
         """Give the evaluation of a copy of the model as it is now."""
+        self.notes = {key: text for key, text in self.notes.items() if key == LEFT_OUT}  # the output is noted anew
         copy = nnx.clone(self.model)
         copy.eval()
         graph, counts, state = nnx.split(copy, nnx.RngCount, ...)
@@ -80,13 +84,15 @@ class NnxProbe:
         try:
             if self._keep is None:
                 self._keep = self._choose(graph, state, args, kwargs)
-            return self._compiled(graph, self._keep, state, args, kwargs)
+            kept, returned = self._compiled(graph, self._keep, state, args, kwargs)
         except InputError:
             raise
         except (TypeError, ValueError) as error:
             shapes = [jax.numpy.shape(part) for part in (*args, *kwargs.values())]
             text = f"the model cannot be called with inputs of shape {', '.join(map(str, shapes))}: {error}"
             raise InputError(text) from error
+        note_output(self.notes, kept, returned, np.asarray)
+        return kept
 
     def _choose(self, graph: Any, state: Any, args: Any, kwargs: Any) -> frozenset[str]:
         calls: list[Calls] = []
@@ -94,11 +100,15 @@ class NnxProbe:
         jax.eval_shape(lambda *given: calls.append(run(*given)), state, args, kwargs)
         with contextlib.suppress(TypeError, ValueError):  # a model for one number of inputs
             jax.eval_shape(lambda *given: calls.append(run(*given)), state, *jax.tree.map(_one_more, (args, kwargs)))
-            without_constants(calls[0].seen, calls[1].seen)
+            calls[0].left_out += without_constants(calls[0].seen, calls[1].seen)
+        self.notes |= left_out(calls[0].left_out)
         return choose(calls[0].seen, self._wanted)
 
-    def _forward(self, graph: Any, keep: frozenset[str], state: Any, args: Any, kwargs: Any) -> OrderedDict[str, Any]:
-        return self._run(graph, keep, state, args, kwargs).kept  # ordered: JAX sorts the keys of a plain dict
+    def _forward(
+        self, graph: Any, keep: frozenset[str], state: Any, args: Any, kwargs: Any
+    ) -> tuple[OrderedDict[str, Any], Any]:
+        calls = self._run(graph, keep, state, args, kwargs)
+        return calls.kept, calls.returned  # ordered: JAX sorts the keys of a plain dict
 
     def _run(self, graph: Any, keep: frozenset[str], state: Any, args: Any, kwargs: Any) -> Calls:
         model = nnx.merge(graph, *state)
@@ -112,7 +122,8 @@ class NnxProbe:
             reduce=lambda _, array: self._units.of(array),
         )
         with watching({type(module) for module in modules.values()}, calls):
-            model(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+            calls.end(model, model(*args, **kwargs))  # pyright: ignore[reportCallIssue]
+        calls.left_out = calls.unseen(modules)
         return calls
 
 

@@ -4,14 +4,14 @@ import contextlib
 import functools
 import itertools
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from infoplane.errors import InputError
-from infoplane.record._calls import ROOT, Calls, check_layers, choose, watching
+from infoplane.record._calls import ROOT, Calls, check_layers, choose, note_output, watching, without_constants
+from infoplane.record._notes import LEFT_OUT, left_out
 from infoplane.record._units import Units
 from infoplane.record.probes import Evaluate
 from infoplane.record.recorder import Recorder
@@ -67,6 +67,7 @@ class KerasProbe:
         formats = (getattr(layer, "data_format", None) for layer in named.values())
         self._data_format = next(filter(None, formats), keras.config.image_data_format())
         self._keep: frozenset[str] | None = None
+        self.notes: dict[str, str] = {}
         self._compiled: tuple[tuple[int, ...], Callable[..., Any]] = ((), self._forward)
 
     @contextlib.contextmanager
@@ -80,6 +81,7 @@ class KerasProbe:
             raise InputError(
                 f"model '{self.model.name}' has no weights yet; call it on one batch, or model.build(shape), first"
             )
+        self.notes = {key: text for key, text in self.notes.items() if key == LEFT_OUT}  # the output is noted anew
         variables = list(self.model.variables)
         values = [variable.value for variable in variables]
         calls = itertools.count()
@@ -96,7 +98,7 @@ class KerasProbe:
             inputs = keras.tree.map_structure(keras.ops.convert_to_tensor, inputs)
             if self._keep is None:
                 self._keep = self._choose(variables, values, inputs)
-            return self._forward_of(variables)(values, inputs)
+            kept, returned = self._forward_of(variables)(values, inputs)
         except InputError:
             raise
         except (TypeError, ValueError) as error:
@@ -105,6 +107,8 @@ class KerasProbe:
                 f"model '{self.model.name}' cannot be called with inputs of shape {', '.join(shapes)}: {_plain(error)}"
             )
             raise InputError(text) from error
+        note_output(self.notes, kept, returned, keras.ops.convert_to_numpy)
+        return kept
 
     @property
     def _is_traced(self) -> bool:
@@ -121,11 +125,19 @@ class KerasProbe:
             import jax
 
             jax.eval_shape(run, values, inputs)
+            more = keras.tree.map_structure(lambda a: jax.ShapeDtypeStruct((len(a) + 1, *a.shape[1:]), a.dtype), inputs)
+            look_again = functools.partial(jax.eval_shape, run, values, more)
         else:
             run(values, keras.tree.map_structure(lambda part: part[:1], inputs))
+            more = keras.tree.map_structure(lambda part: part[:2], inputs)
+            look_again = functools.partial(run, values, more)
+        with contextlib.suppress(TypeError, ValueError, RuntimeError):  # a model for one number of inputs
+            look_again()
+            calls[0].left_out += without_constants(calls[0].seen, calls[1].seen)
+        self.notes |= left_out(calls[0].left_out)
         return choose(calls[0].seen, self._wanted)
 
-    def _forward_of(self, variables: Sequence[Any]) -> Callable[..., Mapping[str, Any]]:
+    def _forward_of(self, variables: Sequence[Any]) -> Callable[..., tuple[Mapping[str, Any], Any]]:
         """Return the function of values and inputs, compiled where the back end compiles."""
         ids = tuple(map(id, variables))
         if self._compiled[0] != ids:
@@ -137,8 +149,9 @@ class KerasProbe:
             self._compiled = ids, forward
         return self._compiled[1]
 
-    def _forward(self, variables: Sequence[Any], values: Sequence[Any], inputs: Any) -> OrderedDict[str, Any]:
-        return self._run(self._keep or frozenset(), variables, values, inputs).kept  # JAX sorts a plain dict
+    def _forward(self, variables: Sequence[Any], values: Sequence[Any], inputs: Any) -> tuple[Any, Any]:
+        calls = self._run(self._keep or frozenset(), variables, values, inputs)
+        return calls.kept, calls.returned  # an OrderedDict: JAX sorts a plain dict
 
     def _run(self, keep: frozenset[str], variables: Sequence[Any], values: Sequence[Any], inputs: Any) -> Calls:
         calls = Calls(
@@ -149,7 +162,8 @@ class KerasProbe:
             reduce=self._reduce,
         )
         with watching([keras.layers.Layer], calls), keras.StatelessScope(zip(variables, values, strict=True)):
-            self.model(inputs, training=False)
+            calls.end(self.model, self.model(inputs, training=False))
+        calls.left_out = calls.unseen(dict(_named_layers(self.model)))
         return calls
 
     def _name_of(self, around: Sequence[Any], layer: Any) -> str | None:

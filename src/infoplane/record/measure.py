@@ -44,6 +44,10 @@ class Measurement:
     spreads: Mapping[str, Float[np.ndarray, " layer"]]
 
 
+Measured = tuple[dict[str, Measurement], dict[str, str]]
+"""The measurement of each set of inputs, and the attributes of the result that the model's run showed."""
+
+
 def measure_set(
     measured: MeasuredSet, source: Source, estimators: Sequence[LayerEstimator], memory: int
 ) -> Measurement:
@@ -74,6 +78,25 @@ def measure_set(
         reasons=stacked["reasons"],
         spreads={key: stacked[key] for key in SPREADS},
     )
+
+
+def measure_model(
+    probe: Any, sets: Mapping[str, MeasuredSet], estimators: Sequence[LayerEstimator], memory: int
+) -> Measured:
+    """Measure each layer of a model on each set of inputs; return also what the run showed, see `_notes`.
+
+    Raises:
+        InputError: see `measure_set`, and for inputs that have changed.
+    """
+    for set_ in sets.values():
+        set_.check_unchanged()
+    if hasattr(probe, "exact_batch"):
+        probe.exact_batch = next(iter(sets.values())).exact_batch
+    with probe.measuring() as evaluate:
+        measured = {
+            name: measure_set(set_, lambda _, batch: evaluate(batch), estimators, memory) for name, set_ in sets.items()
+        }
+    return measured, dict(getattr(probe, "notes", {}))
 
 
 def slices(activations: Mapping[Any, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from infoplane._import_jax import import_jax
 from infoplane.errors import InputError, did_you_mean
+from infoplane.record._notes import named_output
 
 Evaluate = Callable[[Any], Mapping[str, Any]]
 """Takes a batch of inputs, gives {layer's name: activations with the sample first} in the order of the layers."""
@@ -34,10 +35,12 @@ class FunctionProbe:
     Attributes:
         function: takes a batch of inputs, gives {layer: activations}, of shape (sample, …).
         layers: names or patterns of the layers to keep, None for all.
+        notes: attributes of the result that the last run showed, see `infoplane.record._notes`.
     """
 
     function: Any
     layers: str | Sequence[str] | None = None
+    notes: dict[str, str] = dataclasses.field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not callable(self.function):
@@ -58,7 +61,14 @@ class FunctionProbe:
                 "the recorder sees by attach(model)"
             )
         named = {str(name): values for name, values in given.items()}
-        return {name: named[name] for name in select_names([*named], self.layers)}
+        kept = select_names([*named], self.layers)
+        self.notes.update(named_output(named, kept))
+        return {name: named[name] for name in kept}
+
+
+def as_probe(activations: Any, layers: str | Sequence[str] | None) -> Probe:
+    """Return a probe as it is, and the probe of a function."""
+    return activations if isinstance(activations, Probe) else FunctionProbe(activations, layers)
 
 
 def select_names(names: Sequence[str], wanted: str | Iterable[str] | None) -> list[str]:

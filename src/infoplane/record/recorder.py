@@ -14,9 +14,10 @@ from infoplane.estimators import EstimatorLike, build_all
 from infoplane.estimators.base import Estimator
 from infoplane.record._about import about, attributes
 from infoplane.record._checks import check_arguments, check_curves, check_epoch, refuse_run_edges
+from infoplane.record._notes import named_output
 from infoplane.record.folder import RESULT, Folder, lost_attribute, warned
-from infoplane.record.measure import Measurement, measure_set, slices
-from infoplane.record.probes import FunctionProbe, Probe, probe_of
+from infoplane.record.measure import Measured, measure_model, measure_set, slices
+from infoplane.record.probes import Probe, as_probe, probe_of
 from infoplane.record.rows import SETS, Entry, assemble
 from infoplane.record.sets import MeasuredSet
 
@@ -75,6 +76,9 @@ class Recorder:
         name: title of the result.
         live: whether epochs come once and in order, as they are trained. False where any can be had at any time, as
             from checkpoints: `insert` takes them, and the schedule "delta-exact" is no longer refused.
+        attributes: further attributes of the result, numbers or text. ``{"output_layer": "logits"}`` states which
+            layer gives the model's output, where the model is a function without a layer named "output"; an empty
+            name states that the output is not recorded.
 
     Raises:
         InputError: for an argument that cannot be used.
@@ -168,7 +172,7 @@ class Recorder:
 
         Args:
             epoch: number of the epoch that the model stands at.
-            activations: see `step`.
+            activations: see `step`; or a probe of a model.
 
         Raises:
             InputError: for an epoch that was measured, activations that cannot be used, changed inputs.
@@ -321,36 +325,28 @@ class Recorder:
 
     def _measure(self, epoch: int, activations: Any) -> Entry:
         if isinstance(activations, Mapping):
-            measured = self._measure_given(activations)
+            measured, notes = self._measure_given(activations)
         else:
-            measured = self._measure_model(
-                self._probe if activations is None else FunctionProbe(activations, self.layers)
+            measured, notes = self._measure_model(
+                self._probe if activations is None else as_probe(activations, self.layers)
             )
         now = measured[SETS[0]].layers
         if self.entries and (was := self.entries[-1].sets[SETS[0]].layers) != now:
             raise InputError(f"layers are {', '.join(now)}; expected those of the epochs before: {', '.join(was)}")
-        return Entry(epoch, measured, tuple(self._curves))
+        return Entry(epoch, measured, tuple(self._curves), notes)
 
-    def _measure_given(self, activations: Mapping[Any, Any]) -> dict[str, Measurement]:
+    def _measure_given(self, activations: Mapping[Any, Any]) -> Measured:
         if len(self._sets) > 1:
             raise InputError("activations are of one set only; with held_out give step a function, or attach a model")
         set_ = self._sets[SETS[0]]
         source = slices(activations, set_.n_samples, self.layers)
-        return {SETS[0]: measure_set(set_, source, list(self.estimators.values()), self.memory)}
+        measured = measure_set(set_, source, list(self.estimators.values()), self.memory)
+        return {SETS[0]: measured}, named_output([*map(str, activations)], measured.layers)
 
-    def _measure_model(self, probe: Probe | None) -> dict[str, Measurement]:
+    def _measure_model(self, probe: Probe | None) -> Measured:
         if probe is None:
             raise InputError("activations are missing; give step a mapping or a function, or attach a model")
-        for set_ in self._sets.values():
-            set_.check_unchanged()
-        estimators = list(self.estimators.values())
-        if hasattr(probe, "exact_batch"):
-            probe.exact_batch = self._sets[SETS[0]].exact_batch  # pyright: ignore[reportAttributeAccessIssue]
-        with probe.measuring() as evaluate:
-            return {
-                name: measure_set(set_, lambda _, batch: evaluate(batch), estimators, self.memory)
-                for name, set_ in self._sets.items()
-            }
+        return measure_model(probe, self._sets, list(self.estimators.values()), self.memory)
 
     def _keep(self, entry: Entry) -> None:
         self._forget_from(entry.epoch)

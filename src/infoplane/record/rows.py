@@ -69,11 +69,13 @@ class Entry:
         epoch: the epoch.
         sets: measurements by the name of their set.
         curves: (epoch, {curve: value}) of this epoch and of those before it that were not measured.
+        notes: attributes of the result that the run of the model showed, such as ``output_layer``.
     """
 
     epoch: int
     sets: Mapping[str, Measurement]
     curves: Sequence[tuple[int, Mapping[str, float]]] = ()
+    notes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def rows(self, estimators: Sequence[str]) -> Iterator[Row]:
         """Yield every number of the epoch."""
@@ -89,7 +91,7 @@ class Entry:
                 [epoch, {name: _word(value) for name, value in values.items()}] for epoch, values in self.curves
             ],
         }
-        return files.sealed(content)
+        return files.sealed(content | ({"notes": dict(self.notes)} if self.notes else {}))
 
     @staticmethod
     def from_line(line: Mapping[str, Any], where: str) -> "Entry":
@@ -106,6 +108,7 @@ class Entry:
             curves=[
                 (epoch, {name: float(value) for name, value in values.items()}) for epoch, values in line["curves"]
             ],
+            notes=line.get("notes", {}),  # folders of earlier versions hold none
         )
 
 
@@ -182,7 +185,8 @@ def assemble(
     if curves:
         coords |= {"split": list(results.SPLITS), "step": curves.pop("step")}
         variables |= {name: (results.CURVE_DIMS, values) for name, values in curves.items()}
-    ds = results.new(coords, variables, attributes)
+    notes = {key: text for entry in entries for key, text in entry.notes.items()}
+    ds = results.new(coords, variables, {**notes, **attributes})
     ds = ds.assign_coords(quantity=("estimator", [estimator.quantity for estimator in estimators.values()]))
     ds["order_violation"] = results.order_violation(ds["information"])
     diverged = ds["activation_sd"].isel(epoch=-1).isnull().any("layer").values

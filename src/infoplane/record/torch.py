@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Shaped
 
 from infoplane.errors import InputError
-from infoplane.record._torch_closed import closed_parts, hooked, refuse_closed, unwrapped, without_hidden
+from infoplane.record._notes import OUTPUT_LAYER, left_out, output_among
+from infoplane.record._torch_closed import ROOT, closed_parts, hooked, refuse_closed, unwrapped, without_hidden
 from infoplane.record._torch_state import Inputs, measured_state, pick
 from infoplane.record._torch_survey import survey, survey_batch
-from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, outputs_of
+from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, omitted, outputs_of, tensors_of
 from infoplane.record._units import Units
 from infoplane.record.probes import SIZE_ERRORS, Evaluate
 
@@ -45,7 +46,8 @@ class TorchProbe:
     **Names** are the module's (``encoder.0.linear1``), ``act#2`` for the second time a module runs in one forward
     pass, ``rnn.output``, ``rnn.h`` and ``rnn.c`` for the parts of a recurrent module, ``block.0`` or ``head.logits``
     for those of a tuple, mapping or dataclass, ``conv[3]`` for a channel; ``output`` is what the whole model gives.
-    Outputs that are not tensors, and packed sequences, are skipped.
+    Outputs that are not tensors, packed sequences, and outputs without an axis of samples are left out; the attribute
+    ``left_out`` of the result names them, and `ip.show` too.
 
     **Batch by batch**, each layer is reduced on the model's device, then copied to host memory: float64 as it is,
     float16 and bfloat16 as float32. The sample may be any axis; the one that grows with the batch is found.
@@ -70,6 +72,7 @@ class TorchProbe:
 
     Attributes:
         exact_batch: never run the model on fewer inputs than it is given; see `Recorder`.
+        notes: what the last measurement showed: ``output_layer`` and ``left_out``, attributes of the result.
 
     Raises:
         InputError: for layers that fit nothing (lists the names) or options that are none of these.
@@ -95,6 +98,7 @@ class TorchProbe:
         self.move_inputs = move_inputs
         self.arguments = as_arguments(arguments)
         self.exact_batch = False
+        self.notes: dict[str, str] = {}
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[Evaluate]:
@@ -105,6 +109,7 @@ class TorchProbe:
         Raises:
             InputError: for weights that hold no numbers.
         """
+        self.notes = {}
         with measured_state(self.model), contextlib.ExitStack() as hooks:
             yield _Evaluation(self, Inputs(self.model, self.move_inputs), hooks)
 
@@ -150,12 +155,29 @@ class _Evaluation:
         if not self._taps:
             self._look_around(args, kwargs)
         self._calls, self._found = dict.fromkeys(self._taps, 0), {}
-        self._forward(args, kwargs)
+        returned = self._forward(args, kwargs)
+        if OUTPUT_LAYER not in self._probe.notes:
+            self._note_output(returned, len(next(iter((*args, *kwargs.values())))))
         return self._found
+
+    def _note_output(self, returned: Any, n_samples: int) -> None:
+        """Note which layer the model returns: of several tensors "logits", or the first that has samples."""
+        tensors = [(p, t) for p, t in tensors_of(returned) if t.is_floating_point() and n_samples in t.shape]
+        tensor = next((t for path, t in tensors if path[-1:] == ("logits",)), tensors[0][1] if tensors else None)
+        names: list[str | None] = [] if tensor is not None else [""]
+        for axis, length in enumerate(() if tensor is None else tensor.shape):
+            if tensor is not None and length == n_samples:
+                parts = self._probe.reduce(tensor, Tap(ROOT, 1, (), tuple(tensor.shape), axis, floating=True))
+                last = [*parts.values()][-1]  # of several channels, which are layers of their own
+                names.append(output_among(self._found, last.reshape(len(last), -1).cpu().numpy()))
+        if known := [name for name in names if name is not None]:
+            self._probe.notes[OUTPUT_LAYER] = max(known)  # a name comes after the empty one
 
     def _look_around(self, args: Arguments, kwargs: Keywords) -> None:
         modules = self._probe.named
-        for tap in choose(self._survey(args, kwargs), self._probe.wanted, modules):
+        taps = self._survey(args, kwargs)
+        self._probe.notes |= left_out(omitted(taps, self._probe.wanted))
+        for tap in choose([tap for tap in taps if tap.is_tensor], self._probe.wanted, modules):
             self._taps.setdefault(tap.module, []).append(tap)
         wanted = {name: modules[name] for name in self._taps}
         self._hooks.enter_context(hooked(wanted, lambda name, _, output: self._see(name, output)))
@@ -189,9 +211,9 @@ class _Evaluation:
                     units = rows.reshape(len(rows), -1).t().clone(memory_format=torch.contiguous_format)
                     self._found[name] = units.cpu().numpy().T
 
-    def _forward(self, args: Arguments, kwargs: Keywords) -> None:
+    def _forward(self, args: Arguments, kwargs: Keywords) -> Any:
         try:
-            self._probe.model(*args, **kwargs, **self._probe.arguments)
+            return self._probe.model(*args, **kwargs, **self._probe.arguments)
         except RuntimeError as error:
             difference = self._inputs.differ([*args, *kwargs.values()], error)
             if difference:
