@@ -209,15 +209,15 @@ def entropy(x: Any, estimator: EstimatorLike = None, **params: Any) -> Estimate:
 
     Args:
         x: shape (sample, dim) or (sample,): numbers; with ``exact`` and ``plugin`` also booleans and strings.
-        estimator: name of an estimator, or an instance. The default depends on the data, and ``reason`` says which
-            it was: ``exact``, the entropy of a discrete variable, for integers, booleans and strings, and for floats
+        estimator: name of an estimator, or an instance. The default depends on the data and is named in ``reason``:
+            ``exact``, the entropy of a discrete variable, for integers, booleans and strings, and for floats
             with at least 20 rows for each distinct row; ``kl``, a differential entropy, for floats of which at most
             1 % of the rows equal another. Floats between the two need a choice.
         params: parameters of the estimator.
 
     Raises:
-        InputError: for arrays or parameters that cannot be used, an estimator without an entropy, or floats of which
-            some repeat and others do not, where no estimator is named.
+        InputError: for arrays or parameters that cannot be used, an estimator without an entropy, or floats with many
+            repeated rows if no estimator is named.
 
     Example:
         >>> import numpy as np, infoplane as ip
@@ -225,7 +225,7 @@ def entropy(x: Any, estimator: EstimatorLike = None, **params: Any) -> Estimate:
         1.5
         >>> normal = ip.entropy(np.random.default_rng(0).standard_normal(10_000))
         >>> print(f"{normal.bits:.2f} bits of {np.log2(2 * np.pi * np.e) / 2:.2f}, by {normal.estimator}")
-        2.05 bits of 2.05, by kl
+        2.07 bits of 2.05, by kl
     """
     why = ""
     if estimator is None:

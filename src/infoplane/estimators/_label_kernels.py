@@ -21,10 +21,10 @@ points in the unit ball has an error of 1e-16."""
 
 
 def query_blocks(n: int, rows: int) -> Iterator[Int[np.ndarray, " query"]]:
-    """Go through so many of n rows, some at a time."""
+    """Iterate over a subset of n rows in blocks."""
     queries = some_rows(n, rows)
     step = max(1, ENTRIES // n)
-    with one_blas_thread(needed=True):  # threads of BLAS would go on spinning, and take the cores from the next pass
+    with one_blas_thread(needed=True):  # idle BLAS threads keep spinning and slow down the next pass
         for start in range(0, len(queries), step):
             yield queries[start : start + step]
 

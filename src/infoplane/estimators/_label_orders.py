@@ -22,7 +22,7 @@ def shuffled_orders(n: int) -> Int[np.ndarray, "order sample"]:
 
 
 def some_rows(n: int, rows: int) -> Int[np.ndarray, " row"]:
-    """Return so many of n rows, ascending, always the same; all where there are no more."""
+    """Return a fixed random subset of n rows, ascending; all rows if n is not larger than the subset."""
     if rows >= n:
         return np.arange(n)
     stream = np.random.Philox(key=np.array([_SHUFFLE, SHUFFLES], np.uint64))

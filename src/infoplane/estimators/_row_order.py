@@ -1,4 +1,4 @@
-"""Whether rows depend on each other: autocorrelation of both variables of a pair, and what it costs in samples.
+"""Autocorrelation of both variables of a pair, and the effective number of independent rows.
 
 Of two independent stationary series with autocorrelations ρ_x(l) and ρ_y(l) the sample correlation has the variance
 (1 + 2 Σ_l ρ_x(l) ρ_y(l)) / N (Bartlett 1935), so N rows are worth N / (1 + 2 Σ) independent ones. Rows that are
@@ -52,11 +52,11 @@ class Dependence(NamedTuple):
 
 
 def row_dependence(x: Variable, y: Variable) -> Dependence | None:
-    """Return how much the rows of a pair depend on each other; None where they are too few or do not vary.
+    """Return how much the rows of a pair depend on each other; None if rows are too few or constant.
 
-    Coordinates are taken by their ranks, symbols by the indicator of each. Beside labels the other variable is taken
-    less its mean within each label: data whose rows are grouped by class, but independent given the class, can be
-    put in any order, and do not count as autocorrelated.
+    The autocorrelation of coordinates is computed from their ranks, the autocorrelation of symbols from indicators.
+    If a variable is discrete, the mean within each label is subtracted from the other variable: data that are grouped
+    by class, but independent given the class, are not autocorrelated.
     """
     if x.n < FEWEST:
         return None
@@ -82,7 +82,7 @@ def row_dependence(x: Variable, y: Variable) -> Dependence | None:
 
 
 def autocorrelated(x: Variable, y: Variable) -> str:
-    """Say so where the rows of a pair are autocorrelated in both variables, with what it costs, else nothing."""
+    """Return a reason with the effective number of rows if both variables are autocorrelated, else an empty string."""
     found = row_dependence(x, y)
     if found is None or not found.present:
         return ""
@@ -96,7 +96,7 @@ def autocorrelated(x: Variable, y: Variable) -> str:
 
 
 def block_length(x: Variable, y: Variable) -> int:
-    """Return how many rows in a row a block should have: twice the lag up to which both are autocorrelated."""
+    """Return the default number of rows of a block: twice the lag up to which both variables are autocorrelated."""
     found = row_dependence(x, y)
     return 1 if found is None or not found.present else min(2 * found.lag, max(1, x.n // 8))
 
@@ -115,7 +115,7 @@ def _columns(variable: Variable) -> Columns:
 
 
 def _ranks(values: Float[np.ndarray, " sample"]) -> Float[np.ndarray, " sample"]:
-    """Ranks of one column; equal values share their mean rank, whatever order they stand in."""
+    """Return the ranks of a column; equal values have their mean rank in every order of the rows."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[places.reshape(-1)]
 

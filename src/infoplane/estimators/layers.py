@@ -1,4 +1,4 @@
-"""Layers in, information out: measures a batch by several estimators and judges what it says of the labels."""
+"""Measure a batch of layers by several estimators and flag the label values."""
 
 import time
 from collections.abc import Sequence

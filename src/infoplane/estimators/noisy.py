@@ -157,7 +157,7 @@ class Noisy(EntropyEstimator):
 
 
 def _left_open(sums: Float[np.ndarray, "query label"]) -> float:
-    """Sum over rows of the entropy in bits of the label, given what the samples of each class contribute."""
+    """Sum over rows the entropy of the label in bits, given the contribution of each class."""
     shares = sums / sums.sum(axis=1, keepdims=True)
     return float(-(shares * np.log2(np.where(shares > 0, shares, 1))).sum())
 

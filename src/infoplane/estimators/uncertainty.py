@@ -100,7 +100,7 @@ def with_uncertainty(
     **Rows that depend on each other.** With ``groups``, ``block`` or another null than shuffles the parts are made of
     whole groups or blocks, so that the scatter between parts is that of independent pieces. (A bootstrap of blocks
     would repeat rows, which neighbors take for ties.) Related rows also raise the estimate itself: unrelated series
-    give the mean of the null and not 0. So the interval begins lower by that mean where it was measured.
+    give the mean of the null and not 0. If a null was measured, its mean is subtracted from the lower end.
 
     An error that the estimator gives itself (Monte-Carlo draws, random directions) is added in quadrature.
 

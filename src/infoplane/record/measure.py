@@ -33,7 +33,7 @@ class Measurement:
         values: ``bits``, ``lower``, ``upper``, ``std_error`` in bits, NaN where there is none; (estimator, layer,
             variable), the variable being I(X;T), then I(T;Y).
         flags: encoded flags, (estimator, layer, variable).
-        reasons: the amounts behind the flags in words, empty where there are none, (estimator, layer, variable).
+        reasons: sentences with the amounts behind the flags, empty without flags, (estimator, layer, variable).
         spreads: how each layer's values lie, (layer,).
     """
 

@@ -168,8 +168,8 @@ class Plan:
     def compared_epochs(self) -> frozenset[int]:
         """Epochs at which label values are compared with shuffled labels, which would double the time of measuring.
 
-        The first, the last, and `COMPARED` between them, evenly on a logarithmic scale; where the epochs follow from
-        what is measured, the first and the last only.
+        The first, the last, and `COMPARED` epochs between them, evenly spaced on a logarithmic scale. Schedules that
+        follow the measured values compare at the first and the last epoch only.
         """
         if self.follows:
             return frozenset({0, self.last})
