@@ -177,7 +177,14 @@ def _n_around(spaces: tuple[AnySpace, ...], labels: Labels | None) -> float:
 
 
 def _high_dimension(found: Found, k: int, n: float, dims: int) -> str:
-    dimension = min(intrinsic_dimension(found.distances), dims)  # equal distances on a grid look like many dimensions
+    # Equal distances on a grid look like many dimensions.
+    dimension = min(intrinsic_dimension(found.distances), float(dims))
     if not dimension > math.log(n / k) / math.log(FILLED):
         return ""
-    return f"intrinsic dimension {dimension:.1f} is too high for {n:.0f} samples: {k}·4^d = {k * FILLED**dimension:.2g}"
+    return f"intrinsic dimension {dimension:.1f} is too high for {n:.0f} samples: {samples_needed(dimension, k)}"
+
+
+def samples_needed(dimension: float, k: int) -> str:
+    """Give k·4^d, which no float can hold from 512 dimensions on."""
+    exponent = math.log10(k) + dimension * math.log10(FILLED)
+    return f"{k}·4^d = " + (f"{k * FILLED**dimension:.2g}" if exponent < 300 else f"1e{exponent:.0f}")

@@ -66,7 +66,9 @@ class Ties(NamedTuple):
         return Ties(self.rows[rows], self.k[rows], self.nearer[rows], self.within[rows], inner, outer, self.atoms[rows])
 
 
-def find_ties(spaces: tuple[AnySpace, ...], found: Found, *, rectangle: bool = False) -> Ties | None:
+def find_ties(
+    spaces: tuple[AnySpace, ...], found: Found, *, rectangle: bool = False, queries: Numbers | None = None
+) -> Ties | None:
     """Find the samples that share their k-th distance with others, in the joint space or in one of the two.
 
     Args:
@@ -75,12 +77,14 @@ def find_ties(spaces: tuple[AnySpace, ...], found: Found, *, rectangle: bool = F
         rectangle: whether samples without ties are counted in a rectangle of their neighbors, which has no width
             where neighbors are equal in a coordinate. So all samples count as tied where values repeat, and none
             elsewhere, where the rectangle of all neighbors is used.
+        queries: the samples that are looked at, if not all; ``Ties.rows`` are then places among these.
 
     Returns:
         None where there are none, or where both variables are discrete.
     """
     if all(isinstance(space, Labels) for space in spaces):
         return None
+    found = found if queries is None else found.take(queries)
     k = np.isfinite(found.distances).sum(axis=1)
     kth = np.take_along_axis(found.distances, k[:, None] - 1, axis=1)[:, 0]
     nearer = (found.distances < kth[:, None]).sum(axis=1)
@@ -91,7 +95,8 @@ def find_ties(spaces: tuple[AnySpace, ...], found: Found, *, rectangle: bool = F
     rows = np.flatnonzero(shared)
     if not len(rows):
         return None
-    counted = [_count(space, rows, kth[rows]) for space in spaces]
+    samples = rows if queries is None else queries[rows]
+    counted = [_count(space, samples, kth[rows]) for space in spaces]
     inner, outer = (tuple(each[which] for each in counted) for which in (0, 1))
     ties = Ties(rows, k[rows], nearer[rows], found.within[rows], inner, outer, kth[rows] == 0)
     edges = sum(far - near for near, far in zip(inner, outer, strict=True))
@@ -110,10 +115,20 @@ def tied_terms(ties: Ties) -> Reals:
     return terms
 
 
+def mean_place(ties: Ties) -> Reals:
+    """Mean place of the k-th neighbor in the first space, the second being that of a label."""
+    return ties.inner[0] + _shell_passed(ties) * (ties.outer[0] - ties.inner[0] + 1)
+
+
+def _shell_passed(ties: Ties) -> Reals:
+    """μ = j/(n + 1): mean share of the joint shell that is passed at the k-th neighbor."""
+    return (ties.k - ties.nearer) / (ties.within - ties.nearer + 1)
+
+
 def _of_shells(ties: Ties) -> Reals:
     """ψ(k) − E ψ(P_x) − E ψ(P_y) where the k-th distance is above 0."""
     inside = [np.exp(digamma(near + 1) - digamma(far + 1)) for near, far in zip(ties.inner, ties.outer, strict=True)]
-    passed = _share_passed(inside[0], inside[1], (ties.k - ties.nearer) / (ties.within - ties.nearer + 1))
+    passed = _share_passed(inside[0], inside[1], _shell_passed(ties))
     both = np.maximum(1 - inside[0] * inside[1], np.finfo(float).tiny)
     terms = digamma(ties.k)
     for near, far, share in zip(ties.inner, ties.outer, inside, strict=True):

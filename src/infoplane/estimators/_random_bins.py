@@ -28,13 +28,14 @@ def measure(clouds: Clouds, estimator: Binning) -> Quantities:
     codes, clipped = estimator.cells_of(layers, 0), estimator.clipped_share(layers.host[0])
     cells = np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.int64)
     every = np.arange(clouds.size)  # counting all rows costs no more than counting some
-    terms = _terms(cells, clouds, every, estimator.correction)
+    log_count = LOGARITHMS[estimator.correction]
+    terms = cell_terms(cells, clouds, every, log_count)
     free = terms
     if estimator.correction != "none":
         halves = np.empty_like(terms)
         for parity in (0, 1):
             some = every[every // clouds.n_inputs % 2 == parity]
-            halves[:, some] = _terms(cells, clouds, some, estimator.correction)
+            halves[:, some] = cell_terms(cells, clouds, some, log_count)
         free = 2 * terms - halves
     quantities = [_quantity(clouds, own, all_rows, cells) for own, all_rows in zip(free, terms, strict=True)]
     notes = quantities[0].notes
@@ -53,13 +54,19 @@ def _quantity(clouds: Clouds, local: Local, before: Local, cells: Int[np.ndarray
     return Quantity(bits, error, taken=None if local is before else float(before.mean()) - bits, notes=notes)
 
 
-def _terms(
-    cells: Int[np.ndarray, " row"], clouds: Clouds, rows: Int[np.ndarray, " some"], correction: str
+def cell_terms(
+    cells: Int[np.ndarray, " row"], clouds: Clouds, rows: Int[np.ndarray, " some"], log_count: "LogCount"
 ) -> Float[np.ndarray, "2 some"]:
-    """Local terms of I(X;T) and of I(T;Y) in bits from some rows, which hold the same number of each input."""
+    """Local terms of I(X;T) and of I(T;Y) in bits from some rows, which hold the same number of each input.
+
+    Args:
+        cells: the cell of each row of all clouds.
+        clouds: the clouds.
+        rows: the rows that are counted.
+        log_count: replaces the logarithm of a count; receives the counts and the share of each that is certain.
+    """
     n_weights = len(rows) // clouds.n_inputs
     cells, inputs, labels = cells[rows], clouds.inputs[rows], clouds.row_labels[rows]
-    log_count = LOGARITHMS[correction]
     own = _together(cells * clouds.n_inputs + inputs)
     within = log_count(own, own / n_weights) - math.log(n_weights)
     without = log_count(*_pool(cells, own / n_weights)) - math.log(len(rows))
@@ -116,7 +123,9 @@ def _grassberger(counts: Counts, share: Share) -> Share:
     return (1 - share) * table[counts] + share * np.log(counts)
 
 
-LOGARITHMS: Mapping[str, Callable[[Counts, Share], Share]] = {
+LogCount = Callable[[Counts, Share], Share]
+
+LOGARITHMS: Mapping[str, LogCount] = {
     "none": _plain,
     "miller-madow": _miller_madow,
     "grassberger": _grassberger,

@@ -48,8 +48,10 @@ def as_if_random(
     ``kde``: noise of variance σ² is added; both entropies from pairwise distances (Kolchinsky & Tracey 2017), ``bits``
         the difference of the two upper bounds, ``lower`` and ``upper`` those of opposite ones, which hold the truth.
         Twice the value of all samples less that of its two halves (m even and odd) is free of the bias in 1/M.
-    ``ross``: nearest neighbours, with the input as the symbol (Ross 2014), and with the label for I(T;Y). Rows that
-        are equal to their k-th neighbour are counted instead, as in the mixed estimator of W. Gao et al. (2017).
+    ``ross``: nearest neighbors, with the input as the symbol (Ross 2014), and with the label for I(T;Y). Where several
+        rows are equally far, the mean over all orders of the equal distances is taken; rows that equal their k-th
+        neighbor are counted, as by W. Gao et al. (2017). ``scale`` of `Ross` is not used: all units keep the scale
+        that the network gives them, and the value has ``scale=None`` in its parameters.
     ``gaussian``: a Gaussian fitted to each cloud; ``bits`` and ``upper`` from pairwise Kullback–Leibler divergences of
         the Gaussians, ``lower`` from Bhattacharyya distances. Covariances are shrunk where there are not enough
         samples for the units (flag ``high-dimension``, and the reason says so). Bias and error by leaving out
@@ -123,6 +125,8 @@ def _build(spec: Any, params: Mapping[str, Any]) -> Estimator:
         )
     if built.name == "kde" and isinstance(built.params["variance"], tuple):
         raise InputError(f"kde variance holds several values, {built.params['variance']}; expected one number")
+    if built.name == "ross":
+        return build(built, scale=None)
     if built.name != "binning":
         return built
     named = "correction" in params or (isinstance(spec, Mapping) and "correction" in spec)
