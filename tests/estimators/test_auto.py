@@ -266,6 +266,16 @@ def test_a_wave_with_little_noise_is_corrected_along_lines_and_flagged(n):
     assert "1 neighbor and" in found.reason
 
 
+def test_learnt_features_that_depend_on_the_number_of_neighbors_are_flagged():
+    """Infinite: y is a function of one column; the other is noise, so neighbors are sought among learnt features."""
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((400, 2))
+    found = ip.mutual_information(x, x[:, 0] ** 2)
+    assert "learnt" in found.reason and "k-dependent" in found.flags
+    y = x[:, 0] ** 2 + rng.standard_normal(400)
+    assert "k-dependent" not in ip.mutual_information(x, y).flags
+
+
 def test_wild_values_change_little():
     x, y = Normal.pairs([0.9], (1, 1)).sample(2000, 5)
     for wild in (1e6, 1e30):

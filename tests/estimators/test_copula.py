@@ -128,3 +128,21 @@ def test_constant_data_tell_nothing(pair):
 def test_parameters_that_mean_nothing_are_refused(params, words):
     with pytest.raises(InputError, match=words):
         Copula.with_params(params)
+
+
+@pytest.mark.parametrize("n", [250, 400])
+def test_halves_of_a_normal_are_no_normal_classes(n):
+    """One bit; the Gaussian says .7, below it: half a normal has a skewness of 1, and one sample far out hides it."""
+    for seed in range(5):
+        x = np.random.default_rng(seed).standard_normal(n)
+        labels = (x > 0).astype(int)
+        x[0] = 1e6
+        assert "not-gaussian" in Copula()(x, labels).flags
+
+
+@pytest.mark.parametrize("n", [60, 400])
+def test_normal_classes_are_not_flagged(n):
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        labels = rng.integers(0, 2, n)
+        assert "not-gaussian" not in Gaussian()(rng.standard_normal((n, 3)) + labels[:, None], labels).flags

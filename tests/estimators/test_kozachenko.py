@@ -203,3 +203,20 @@ def test_shuffled_copies_have_no_number_as_each_has_none():
     rng = np.random.default_rng(0)
     orders = [rng.permutation(400) for _ in range(9)]
     assert np.isnan(Kl().between_shuffled(x, x, orders)).all()
+
+
+@pytest.mark.parametrize("power", [1, 3])
+def test_a_function_of_a_coordinate_is_flagged(power):
+    """Infinite: samples on a curve, where k = 1 gives psi(3) - psi(1) = 1.5 nats or 2.16 bits more than k = 3."""
+    x = np.random.default_rng(0).standard_normal(1000) ** power
+    found = ip.mutual_information(x, x**2, "kl")
+    assert "k-dependent" in found.flags and "k = 1 gives 2." in found.reason
+
+
+@pytest.mark.parametrize("n", [40, 150, 1000])
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_normal_pairs_do_not_change_with_the_number_of_neighbors(rho, n):
+    rng = np.random.default_rng([4, n])
+    for _ in range(20):
+        x, noise = rng.standard_normal((2, n))
+        assert "k-dependent" not in ip.mutual_information(x, rho * x + math.sqrt(1 - rho**2) * noise, "kl").flags

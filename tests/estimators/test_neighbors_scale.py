@@ -232,3 +232,13 @@ def test_normal_pairs_that_are_measured_well_are_not_flagged(rho, n):
     x = rng.standard_normal(n)
     y = rho * x + math.sqrt(1 - rho**2) * rng.standard_normal(n)
     assert "k-dependent" not in ip.mutual_information(x, y, "ksg1").flags
+
+
+@pytest.mark.parametrize("name", ["ksg1", "ksg2", "mixed-ksg"])
+def test_a_parabola_of_few_samples_is_flagged_by_each(name):
+    """Infinite; in 40 samples ksg2 lies above ksg1, which the comparison with one neighbor has to allow for."""
+    for seed in range(5):
+        x = np.random.default_rng(seed).standard_normal(40)
+        assert "k-dependent" in ip.mutual_information(x, x**2, name).flags
+        noise = np.random.default_rng(seed + 100).standard_normal(40)
+        assert "k-dependent" not in ip.mutual_information(x, 0.9 * x + math.sqrt(0.19) * noise, name).flags

@@ -78,3 +78,14 @@ def test_many_shuffles_give_what_each_gives(name, norm, data):
     orders = [rng.permutation(600) for _ in range(9)]
     alone = [estimator.between(x, y.take(order)).bits for order in orders]
     assert estimator.between_shuffled(x, y, orders) == alone
+
+
+@pytest.mark.parametrize("estimator", [Ross(), MixedKsg()])
+def test_a_label_whose_values_are_all_equal_is_shuffled_as_any_other(estimator):
+    """The coordinate varies, since the other labels have values of their own."""
+    labels = np.repeat([0, 1, 2], [4, 5, 30])
+    x = np.concatenate([np.full(4, 0.5), np.full(5, 0.25), np.random.default_rng(0).standard_normal(30).round(1)])
+    first, second = as_variable(x, "x"), as_variable(labels, "y")
+    orders = [np.arange(39), np.random.default_rng(1).permutation(39)]
+    bits = estimator.between_shuffled(first, second, orders)
+    assert bits == [estimator.between(first, second.take(one)).bits for one in orders]

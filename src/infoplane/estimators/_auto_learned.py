@@ -66,14 +66,14 @@ class Learned(PairEstimator):
         return PairValue(of_halves(learn(x, y, self.dictionary), self.pairs))
 
 
-def of_halves(halves: list[Half], pairs: int) -> float:
-    """I of the first pairs of features in bits, 0 where none are related."""
-    return math.fsum(_of_half(half, pairs) for half in halves) / 2
+def of_halves(halves: list[Half], pairs: int, k: int = 3) -> float:
+    """I of the first pairs of features in bits by k neighbors, 0 where none are related."""
+    return math.fsum(_of_half(half, pairs, k) for half in halves) / 2
 
 
-def _of_half(half: Half, pairs: int) -> float:
+def _of_half(half: Half, pairs: int, k: int) -> float:
     if pairs:
-        return MixedKsg().between(*half.first(pairs)).bits
+        return MixedKsg(k).between(*half.first(pairs)).bits
     x, y = half.first(_MOST_PAIRS)
     if not (x.discrete or y.discrete):
         return gaussian_bound(x, y)

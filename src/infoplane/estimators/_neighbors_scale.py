@@ -33,6 +33,10 @@ _GRID_ROUNDING = 2.0**-22
 """Largest error of a value of a grid, relative to the largest value: rounding of 32-bit numbers, with room."""
 
 
+_MOST_STEPS = 2.0**24
+"""Steps from the lowest to the highest value up to which a grid is recognized."""
+
+
 class Scaled(NamedTuple):
     """Samples with the unit of each column.
 
@@ -197,9 +201,12 @@ def _grid_step(points: Float[np.ndarray, " sample"]) -> float:
     if len(distinct) > (1 - _REPEATED) * len(points) or len(distinct) < 2 or len(points) < _FEWEST:
         return 0.0
     width = distinct[-1] - distinct[0]
-    steps = float(np.rint(width / np.diff(distinct).min()))
+    smallest = np.diff(distinct).min()
+    if width > _MOST_STEPS * smallest:
+        return 0.0
+    steps = float(np.rint(width / smallest))
     step = width / steps
     off = np.abs(distinct / step - np.rint(distinct / step)).max() * step
-    if off > _GRID_ROUNDING * np.abs(distinct).max() or off > 0.01 * step or steps > 2**24:
+    if off > _GRID_ROUNDING * np.abs(distinct).max() or off > 0.01 * step:
         return 0.0
     return float(step)

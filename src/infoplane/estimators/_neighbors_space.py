@@ -64,10 +64,11 @@ class Line(NamedTuple):
 
 
 def as_line(points: Float[np.ndarray, " sample"]) -> Line:
-    """Sort the only coordinate of some samples, which are not all equal, and make a table of it."""
+    """Sort the only coordinate of some samples, which may all be equal, and make a table of it."""
     values, counts = np.unique(points, return_counts=True)
     n_cells = _CELLS * len(values)
-    per_unit = n_cells / float(values[-1] - values[0])
+    width = float(values[-1] - values[0])
+    per_unit = n_cells / width if width else 1.0
     cells = ((values - values[0]) * per_unit).astype(np.int64)
     table = np.zeros(max(n_cells, int(cells[-1])) + 1, np.int64)
     table[1:] = np.bincount(cells, minlength=len(table)).cumsum()[:-1]

@@ -22,7 +22,7 @@ from infoplane.estimators._auto_coordinates import whitened_scores
 from infoplane.estimators._auto_elliptical import Elliptical
 from infoplane.estimators._auto_excess import claims_too_much
 from infoplane.estimators._auto_grid import repeats
-from infoplane.estimators._auto_learned import MOST_SAMPLES, Learned
+from infoplane.estimators._auto_learned import MOST_SAMPLES, Learned, learn, of_halves
 from infoplane.estimators._gaussian_fit import unexplained
 from infoplane.estimators._neighbors_judge import LN2
 from infoplane.estimators.copula import TIED_SHARE, Copula, normal_scores, tied_share
@@ -53,9 +53,10 @@ _SHUFFLED_DIMS = 10
 _FEW, _MANY = 1, 10
 """Numbers of neighbours whose values are compared."""
 
-_STEADY = 0.05
+_STEADY, _STEADY_LEARNT = 0.05, 0.1
 _SCATTER = 1.4
-"""Share of the value, and nats over √N (a standard error), by which these may differ; of the latter five times."""
+"""Share of the value (more where features have several pairs), and nats over √N (a standard error), by which these may
+differ; of the latter five times."""
 
 _RELATED = 1.0
 """Bits that ranks show where linear combinations are equal: samples far out may hide all others, ranks do not."""
@@ -288,7 +289,7 @@ def _notes(best: Candidate, found: list[Candidate], x: Variable, y: Variable) ->
     tied = max(tied_share(one.varying) for one in coordinates)
     notes = [("ties", f"{tied:.0%} of the values repeat" if tied > TIED_SHARE else ""), ("", best.value.reason)]
     notes += _near_a_curve(found, x, y) + _by_number_of_neighbors(best, x, y)
-    if isinstance(best.estimator, Learned) and near_ceiling(best.value.bits, x.n):
+    if isinstance(best.estimator, Learned) and near_ceiling(best.value.bits, min(x.n, MOST_SAMPLES) // 2):
         notes.append(("ceiling", f"{best.value.bits:.1f} bits are near the most that neighbours can show"))
     if isinstance(best.estimator, Learned):
         own = dimension(np.hstack([whitened_scores(one) for one in coordinates]))
@@ -308,10 +309,24 @@ def _near_a_curve(found: list[Candidate], x: Variable, y: Variable) -> list[tupl
 
 def _by_number_of_neighbors(best: Candidate, x: Variable, y: Variable) -> list[tuple[str, str]]:
     """Say where the value depends much on the number of neighbors."""
-    if not isinstance(best.estimator, Scores | MixedKsg | Lnc) or x.n <= 2 * _MANY or "k-dependent" in best.value.flags:
+    if x.n <= 2 * _MANY or "k-dependent" in best.value.flags:
         return []
-    kind = MixedKsg if isinstance(best.estimator, MixedKsg) else Scores
-    few, many = (kind(k).between(x, y).bits for k in (_FEW, _MANY))
-    if abs(few - many) <= _STEADY * abs(best.value.bits) + 5 * _SCATTER / math.sqrt(x.n) / LN2:
+    values = _with_few_and_many(best.estimator, x, y)
+    if values is None:
+        return []
+    few, many = values
+    share = _STEADY_LEARNT if isinstance(best.estimator, Learned) else _STEADY
+    if abs(few - many) <= share * abs(best.value.bits) + 5 * _SCATTER / math.sqrt(x.n) / LN2:
         return []
     return [("k-dependent", f"{few:.2f} bits with {_FEW} neighbor and {many:.2f} bits with {_MANY} neighbors")]
+
+
+def _with_few_and_many(estimator: PairEstimator, x: Variable, y: Variable) -> tuple[float, float] | None:
+    """Return the bits with few and with many neighbors; None where no neighbors are used."""
+    if isinstance(estimator, Learned) and estimator.pairs:
+        halves = learn(x, y, estimator.dictionary)
+        return of_halves(halves, estimator.pairs, _FEW), of_halves(halves, estimator.pairs, _MANY)
+    if not isinstance(estimator, Scores | MixedKsg | Lnc):
+        return None
+    kind = MixedKsg if isinstance(estimator, MixedKsg) else Scores
+    return kind(_FEW).between(x, y).bits, kind(_MANY).between(x, y).bits

@@ -30,23 +30,31 @@ from infoplane.estimators.pair import (
     to_coordinates,
 )
 
+_CHANGE, _CHANGE_ERRORS = 0.25, 6.0
+"""``k-dependent`` is raised where k = 1 gives so many bits, and so many standard errors, more or less than k."""
+
 
 @dataclasses.dataclass(frozen=True)
 class _Entropy:
-    """A differential entropy in nats and what its search showed."""
+    """A differential entropy in nats and what its search showed.
+
+    ``change`` is for each sample what k = 1 adds to the entropy in nats; None with k = 1 and where samples are equal.
+    """
 
     nats: float
     copies: int
     tied: float
     dimension: float
     n: int
+    change: Float[np.ndarray, " sample"] | None = None
 
 
 class _Notes(NamedTuple):
-    """What the samples themselves give reason to remark: their units, and whether they were on a grid."""
+    """What there is to remark: units, whether values were on a grid, whether much changes with k."""
 
     units: list[Scaled]
     grid: str = ""
+    changes: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +84,7 @@ class Kl(LabelEstimator):
         ``high-dimension``: N < k·4^d for the intrinsic dimension d. ``small-class``: classes with at most k samples
         use fewer neighbors. ``outliers``: as `Ksg1`. ``manifold``: columns that are copies or linear combinations of
         others, or for an entropy constant: it is −∞, and the number depends on N. ``constant``: 0 bits.
+        ``k-dependent``: k = 1 gives another information between coordinates, as where y is a function of x.
 
     When it misleads:
         The bias of an entropy grows like (k/N)^(2/d) and is visible from d = 4 on; that from the tails of a density
@@ -150,6 +159,7 @@ class Kl(LabelEstimator):
             return self._of_label(units[0].in_units, codes, dropped, notes)
         both = [unit.in_units for unit in units]
         found = [self._entropy(points) for points in (*both, np.hstack(both))]
+        notes = notes._replace(changes="" if self.weighted else _changes_with_k(found, self.k))
         return self._judged((found[0].nats + found[1].nats - found[2].nats) / LN2, found, notes)
 
     def between_shuffled(self, x: Variable, y: Variable, orders: Sequence[Order]) -> list[float]:
@@ -229,11 +239,15 @@ class Kl(LabelEstimator):
             terms = digamma(n) - digamma(used + 1) + _log_ball(dims, self.norm) + dims * mean_logs
             nats = float(weights[used] @ terms)
         tied = float((distances[:, 0] == 0).mean())
-        return _Entropy(nats, copies, tied, intrinsic_dimension(distances), n)
+        change = None
+        if k > 1 and not tied:
+            change = dims * np.log(distances[:, 0] / distances[:, -1]) + digamma(k) - digamma(1)
+        return _Entropy(nats, copies, tied, intrinsic_dimension(distances), n, change)
 
     def _judged(self, bits: float, found: list[_Entropy], about: _Notes, small: str = "") -> PairValue:
         """Return a value with its flags and reasons."""
         notes = {"small-class": small, "outliers": wild_words(sum(unit.n_wild for unit in about.units))}
+        notes["k-dependent"] = about.changes
         notes["manifold"] = "; ".join(filter(None, (dependent_columns(unit.in_units) for unit in about.units)))
         tied, copies = max(one.tied for one in found), max(one.copies for one in found)
         if tied > TIES_SHARE or copies:
@@ -251,6 +265,22 @@ class Kl(LabelEstimator):
         if len(found) > 1 and copies:
             bits = math.nan
         return PairValue(bits, frozenset(raised), "; ".join(raised.values()))
+
+
+def _changes_with_k(found: list[_Entropy], k: int) -> str:
+    """Say how much the information of two variables changes from 1 to k neighbors, if it is more than scatter."""
+    x, y, both = (one.change for one in found)
+    if x is None or y is None or both is None:
+        return ""
+    change = x + y - both
+    bits, error = float(change.mean()) / LN2, float(change.std()) / math.sqrt(len(change)) / LN2
+    if abs(bits) <= max(_CHANGE, _CHANGE_ERRORS * error):
+        return ""
+    more = "more" if bits > 0 else "less"
+    return (
+        f"k = 1 gives {abs(bits):.2f} bits {more} than k = {k}, {abs(bits) / error:.0f} standard errors: the density "
+        "changes between neighbors; use ksg1 or more samples"
+    )
 
 
 def _log_ball(dims: int, norm: str) -> float:
