@@ -18,7 +18,7 @@ def ensemble(
         str, typer.Option(metavar="same|common|union", help="Require the same epochs, or keep the common or all ones.")
     ] = "same",
 ) -> None:
-    """Join several trainings of your own model as members of one result.
+    """Join several trainings of your own model in one result.
 
     The result has intervals over members: plot, claims, report and export take its folder.
     Example: infoplane ensemble runs/seed1 runs/seed2 runs/seed3 --out runs/seeds
