@@ -187,7 +187,7 @@ def _where(workers: int | None, cluster: str | None, *tls: Path | None) -> "pool
 
 @app.command()
 def status(folder: Folder) -> None:
-    """Print what is done, remaining and damaged in a folder of results.
+    """Print what is done, remaining and damaged in a folder.
 
     The exit code is 1 when lines of a recording are damaged; the remaining ones are counted.
     """
