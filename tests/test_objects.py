@@ -241,7 +241,7 @@ def test_an_estimator_of_labels_takes_whole_floats_as_classes_and_says_so():
     found = ip.mutual_information(x, y.astype(float), "ross", null=5, uncertainty=True)
     expected = ip.mutual_information(x, y, "ross", null=5, uncertainty=True)
     assert (found.bits, found.null, found.interval) == (expected.bits, expected.null, expected.interval)
-    assert found.reason.endswith("y (3 different values): whole numbers stored as floats, taken as classes")
+    assert "y (3 different values): whole numbers stored as floats, taken as classes" in found.reason
     assert ip.mutual_information(y.astype(float), x, "ross").bits == ip.mutual_information(y, x, "ross").bits
     assert ip.mutual_information(y.astype(float), y, "plugin").bits == pytest.approx(np.log2(3))
     both = ip.mutual_information(y.astype(float), 2.0 * y, "plugin")
