@@ -288,10 +288,10 @@ REFUSED = {
     "a factory that fails": (("--model", "{}:broken"), "the model failed, RuntimeError: no such width"),
     "a model that fails": (
         ("--model", "{}:wrong_width"),
-        r"the model failed, ValueError: .*inputs have shape \(64, 4\)",
+        r"model: expected to run on inputs of shape \(1024, 4\), got ValueError: ",
     ),
     "no data": (("--data", "absent.npz"), r"absent\.npz: no such file"),
-    "another kind of data": (("--data", "data.xls"), r"data\.xls: is no \.npz, \.csv, \.mat file"),
+    "another kind of data": (("--data", "data.xls"), r"data\.xls: is no \.npz, \.csv, \.tsv, \.mat file"),
     "no data set": (("--data", "sst"), "data 'sst' is no file with an ending, nor a data set; did you mean 'szt'"),
     "no held-out data": (("--held-out", "absent.npz"), r"absent\.npz: no such file"),
     "an estimator": (("--estimator", "bining"), "unknown estimator 'bining'; did you mean 'binning'"),

@@ -236,7 +236,7 @@ def test_extrapolation_takes_off_a_bias_of_order_1_over_n_exactly():
     x, y = normal_pair(240)  # 240 is a multiple of 2, 3 and 4, so the means of parts are the mean of all
     found = extrapolate(Mean(b=30.0), x, y)
     assert found.bits == pytest.approx(x.mean(), abs=1e-12)
-    assert found.reason == f"+0.1250 bits taken off {x.mean() + 0.125:.4f} by a line in 1/N"
+    assert found.reason == f"+0.125 bits taken off {x.mean() + 0.125:.4f} by a line in 1/N"
     assert found.std_error == pytest.approx(1 / math.sqrt(240), rel=0.5)  # 24 degrees of freedom: 1/√48
 
 

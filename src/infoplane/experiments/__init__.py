@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
-from infoplane._import_jax import import_jax
 from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.experiments.as_if_random import AS_IF_RANDOM
 from infoplane.experiments.base import Experiment, draw_figures
@@ -186,7 +185,6 @@ def run(
         StoreError: when the folder cannot be used.
         KeyboardInterrupt: when stopped; what was measured is kept and `resume` goes on.
     """
-    import_jax()  # before training code imports it
     from infoplane.runs import computed, engine, notebook
 
     config = configure(experiment_or_config, quick=quick, as_paper=as_paper, changes=overrides)
@@ -215,7 +213,6 @@ def resume(
         StoreError: when the folder holds no run or is in use, or when its configuration, data or a package is
             another one than before; names each difference.
     """
-    import_jax()  # before training code imports it
     from infoplane.runs import computed, engine, notebook
 
     folder = Path(folder)
