@@ -177,7 +177,7 @@ def test_what_a_folder_is_can_be_said(asked, tmp_path):
             ["--data", "."],
             "holds no images of idx; its folders good, spoilt hold some; looked for train-images-idx3-ubyte",
         ),
-        (["--data", "net.toml"], "net.toml: is no .npz, .csv, .mat file"),
+        (["--data", "net.toml"], "net.toml: is no .npz, .csv, .tsv, .mat file"),
         (["--data", "spoilt"], "t10k-labels-idx1-ubyte: holds 2 labels, t10k-images-idx3-ubyte 6 images"),
         (["--set", "data.name=mnist"], "'mnist' is read from files; say where they are with path"),
         (["--set", "data.path=a"], "data set 'szt' has no parameter 'path'"),
