@@ -235,6 +235,24 @@ def test_estimate_ends_with_143_at_sigterm(tmp_path):
     assert err.strip() == "infoplane: interrupted"
 
 
+STOPPED = """
+import os, signal, time
+from infoplane.cli import app as cli
+
+def wait(*_, **__):
+    exec("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)")
+
+cli.app = wait
+cli.main()
+"""
+
+
+def test_a_sigterm_that_meets_a_text_run_by_exec_ends_with_143(tmp_path):
+    (tmp_path / "stopped.py").write_text(STOPPED)
+    done = subprocess.run([sys.executable, "-m", "stopped"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.strip()) == (143, "infoplane: interrupted")
+
+
 def test_benchmark_ends_with_143_at_sigterm_and_keeps_what_was_measured(tmp_path):
     arguments = ["benchmark", "estimators", "--n", 500, "--seeds", 1000, "--estimators", "gaussian", "--out", "bench"]
     table = tmp_path / "bench" / "estimators.csv"

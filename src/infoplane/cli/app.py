@@ -101,6 +101,9 @@ def _interrupted_by_sigterm() -> Iterator[list[int]]:
         yield came
     finally:
         signal.signal(signal.SIGTERM, before)
+        # Python ends by SIGINT, whatever the exit code, if an interruption left a text run by exec or eval (as
+        # dataclasses and named tuples do). Running another text makes it forget.
+        eval("None")
 
 
 def stopping_signal(stop: BaseException) -> int:

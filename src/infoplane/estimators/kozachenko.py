@@ -277,9 +277,10 @@ def _changes_with_k(found: list[_Entropy], k: int) -> str:
     if abs(bits) <= max(_CHANGE, _CHANGE_ERRORS * error):
         return ""
     more = "more" if bits > 0 else "less"
+    sure = f", {abs(bits) / error:.0f} standard errors" if error else " in every sample"
     return (
-        f"k = 1 gives {abs(bits):.2f} bits {more} than k = {k}, {abs(bits) / error:.0f} standard errors: the density "
-        "changes between neighbors; use ksg1 or more samples"
+        f"k = 1 gives {abs(bits):.2f} bits {more} than k = {k}{sure}: the density changes between neighbors; "
+        "use ksg1 or more samples"
     )
 
 
