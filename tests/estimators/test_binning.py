@@ -87,7 +87,7 @@ def test_distinct_rows_give_log2_n_and_say_so():
     estimate = layer_information(t, None, Binning(bins=256)).input
     assert estimate.bits == pytest.approx(8, abs=1e-12)
     assert estimate.flags == {"saturated"}
-    assert estimate.reason == "8.0 of 8.0: says N, not the net"
+    assert estimate.reason == "saturated at 8.0 of 8.0 bits: reflects the number of inputs, not the network"
 
 
 @pytest.mark.parametrize("y", [None, [0, 1] * 50])

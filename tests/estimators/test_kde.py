@@ -183,7 +183,8 @@ def test_data_given_ten_times_over_keep_their_values_and_say_ties():
 def test_saturation_is_flagged_and_explained():
     found = measure(np.arange(64.0)[:, None], variance=1e-3).input
     assert found.flags == {"saturated"}
-    assert found.reason.startswith("6.0 of 6.0: says N, not the net; 100% of the rows have no neighbour")
+    assert found.reason.startswith("saturated at 6.0 of 6.0 bits: reflects the number of inputs, not the network; ")
+    assert "100% of the rows have no neighbor" in found.reason
     assert measure(np.arange(64.0)[:, None], variance=1.0).input.flags == frozenset()
 
 

@@ -180,7 +180,7 @@ def test_rows_far_apart_give_exactly_log2_n_and_h_of_y():
     information = Noisy(variance=1.0).of_layer(t, labels)
     assert (information.input.bits, information.input.std_error) == (6, 0)
     assert information.input.flags == {"saturated"}
-    assert information.input.reason == "6.0 of 6.0: says N, not the net"
+    assert information.input.reason == "saturated at 6.0 of 6.0 bits: reflects the number of inputs, not the network"
     assert information.label.bits == pytest.approx(-0.25 * math.log2(0.25) - 0.75 * math.log2(0.75), abs=1e-12)
 
 

@@ -274,7 +274,7 @@ def test_rows_that_the_kernel_tells_apart_are_flagged_with_the_batch():
     estimate = Renyi(width=0.1, batch=32).of_layer(np.arange(64.0)).input
     assert estimate.bits == pytest.approx(5, abs=1e-12)
     assert estimate.flags == {"saturated"}
-    assert estimate.reason == "5.0 of 5.0: says the 32 rows of a batch, not the net"
+    assert estimate.reason == "saturated at 5.0 of 5.0 bits: reflects the 32 rows of a batch, not the network"
 
 
 @pytest.mark.parametrize("width", ["silverman", "neighbours", "alignment", 1.0])

@@ -42,12 +42,15 @@ def only(path, **options):
     return layer
 
 
-def test_a_layer_at_the_cap_says_n_and_not_the_net():
-    assert only([[11.95, 12.0, 12.0, 11.95]]).sentence == "11.9 of 12.0: says N, not the net"
+def test_a_layer_at_the_cap_reflects_the_number_of_inputs():
+    assert (
+        only([[11.95, 12.0, 12.0, 11.95]]).sentence
+        == "saturated at 11.9 of 12.0 bits: reflects the number of inputs, not the network"
+    )
 
 
 def test_a_layer_that_ever_falls_below_the_cap_has_a_story():
-    assert "says N" not in only([[12.0, 12.0, 12.0, 11.85]]).sentence
+    assert "saturated" not in only([[12.0, 12.0, 12.0, 11.85]]).sentence
 
 
 def test_a_rise_and_a_loss_are_told_with_the_interval_over_members():
@@ -94,7 +97,9 @@ def test_one_member_has_no_interval():
 def test_a_loss_smaller_than_its_interval_is_not_claimed():
     layer = only([[5.0, 8.0, 8.0, 4.0], [5.0, 8.0, 8.0, 8.0]])  # losses 4 and 0: 2 ± 25
     assert layer.compression == 2
-    assert layer.sentence.endswith("; the end is 2.0 ± 25.4 bits lower: members disagree, the interval holds 0")
+    assert layer.sentence.endswith(
+        "; the end is 2.0 ± 25.4 bits lower (the members disagree: the 95 % interval includes 0)"
+    )
 
 
 def test_a_member_without_a_number_is_left_out_of_the_means():

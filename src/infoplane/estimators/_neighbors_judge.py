@@ -9,7 +9,7 @@ from scipy.special import digamma
 from infoplane.estimators._neighbors_scale import wild_words
 from infoplane.estimators._neighbors_space import AnySpace, Labels, Space
 from infoplane.estimators._neighbors_sweep import Found
-from infoplane.estimators.base import SATURATION_MARGIN
+from infoplane.estimators.base import saturation_reason
 from infoplane.estimators.pair import PairValue
 
 LN2 = math.log(2.0)
@@ -174,8 +174,7 @@ def _along_lines(spaces: tuple[Space, Space], found: Found, k: int) -> float:
 
 
 def _saturated(bits: float, n: int) -> str:
-    cap = math.log2(n)
-    return f"{bits:.1f} of {cap:.1f}: says N, not the data" if bits > cap - SATURATION_MARGIN else ""
+    return saturation_reason(bits, math.log2(n), about="the number of samples, not the data")
 
 
 def _n_around(spaces: tuple[AnySpace, ...], labels: Labels | None) -> float:

@@ -17,7 +17,15 @@ from infoplane._numbers import digits
 from infoplane.errors import InputError, did_you_mean
 
 SATURATION_MARGIN = 0.1
-"""Bits below log2 N within which a value says how many samples there are and no more."""
+"""Bits below log2 N within which a value reflects the number of samples only."""
+
+
+def saturation_reason(bits: float, cap: float, *, about: str = "the number of inputs, not the network") -> str:
+    """Return the reason of the flag ``saturated``; an empty text for a value below the margin."""
+    if not bits > cap - SATURATION_MARGIN:
+        return ""
+    return f"saturated at {bits:.1f} of {cap:.1f} bits: reflects {about}"
+
 
 FLAGS = ("saturated", "constant", "ties", "clipped", "non-finite", "small-class", "ceiling",
          "high-dimension", "manifold", "dead", "diverged", "above-entropy", "not-gaussian", "k-dependent",

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float, Int, UInt64
 
-from infoplane.estimators.base import SATURATION_MARGIN, Layers, LayerValues, Values
+from infoplane.estimators.base import Layers, LayerValues, Values, saturation_reason
 from infoplane.estimators.discrete import information_of_counts, information_of_labels
 from infoplane.estimators.sorting import CellCounts, count_cells
 
@@ -55,8 +55,8 @@ def _judge(layers: Layers, index: int, h_t: float, n_cells: int, clipped: float)
     if not layers.finite[index]:
         return frozenset({"non-finite"}), layers.non_finite_reason(index)
     found: dict[str, str] = {}
-    if h_t > layers.cap - SATURATION_MARGIN:
-        found["saturated"] = f"{h_t:.1f} of {layers.cap:.1f}: says N, not the net"
+    if reason := saturation_reason(h_t, layers.cap):
+        found["saturated"] = reason
     if clipped > 0:
         found["clipped"] = f"{clipped:.2%} of values outside the bins' range went to the outer cells"
     if n_cells == 1 and (layers.host[index] == layers.host[index][:, :1]).all():

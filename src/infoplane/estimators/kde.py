@@ -12,12 +12,12 @@ from infoplane.estimators._label_kernels import class_sums, query_blocks, square
 from infoplane.estimators._pairs import UNRESOLVED, PairSums, pair_sums
 from infoplane.estimators._pairs_rows import Rows, in_unit_ball, mean_square
 from infoplane.estimators.base import (
-    SATURATION_MARGIN,
     EntropyEstimator,
     Layers,
     LayerValues,
     SharedPass,
     Values,
+    saturation_reason,
 )
 
 COPIES_SHARE = 0.1
@@ -254,12 +254,9 @@ def _summarise(layers: Layers, sums: PairSums, k: int) -> _Result:
     """Turn the sums for one sigma into bits, flags and reasons."""
     lower, upper = layers.cap - _mean_log2(sums.lower[k]), layers.cap - _mean_log2(sums.upper[k])
     notes: dict[str, str] = {}
-    if upper > layers.cap - SATURATION_MARGIN:
+    if reason := saturation_reason(upper, layers.cap):
         alone = float((sums.upper[k] < 1 + LONELY).mean())
-        notes["saturated"] = (
-            f"{upper:.1f} of {layers.cap:.1f}: says N, not the net; {alone:.0%} of the rows have no "
-            "neighbour under this noise"
-        )
+        notes["saturated"] = f"{reason}; {alone:.0%} of the rows have no neighbor under this noise"
     if sums.copies > COPIES_SHARE * layers.n_samples:
         notes["ties"] = f"{sums.copies} of {layers.n_samples} rows are exact copies of others"
     pruned = f"{sums.skipped:.0%} of the pairs left out, error below {sums.error:.1g} bits" if sums.skipped else ""

@@ -19,7 +19,7 @@ from infoplane.estimators._pairs_kernel import double_precision
 from infoplane.estimators._pairs_pruned import Merged, merge_equal
 from infoplane.estimators._pairs_rows import PIECE, Rows, in_unit_ball
 from infoplane.estimators._threads import n_threads
-from infoplane.estimators.base import SATURATION_MARGIN, EntropyEstimator, Layers, LayerValues, Values
+from infoplane.estimators.base import EntropyEstimator, Layers, LayerValues, Values, saturation_reason
 
 QUERIES = 256
 """Rows that get their noise together; part of the definition of the noise, so never changed."""
@@ -196,8 +196,8 @@ def _summarise(layers: Layers, left: Float[np.ndarray, "quantity draw sample"], 
     ties = {"ties": f"{copies} of {layers.n_samples} rows are exact copies of others"}
     ties = ties if copies > COPIES_SHARE * layers.n_samples else {}
     bits = layers.cap - means[0]
-    full = {"saturated": f"{bits:.1f} of {layers.cap:.1f}: says N, not the net"}
-    about_input = _Result(bits, errors[0], (full if bits > layers.cap - SATURATION_MARGIN else {}) | ties)
+    reason = saturation_reason(bits, layers.cap)
+    about_input = _Result(bits, errors[0], ({"saturated": reason} if reason else {}) | ties)
     if layers.labels is None:
         return about_input, about_input
     if layers.n_classes == 1:

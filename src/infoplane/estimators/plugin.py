@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Integer
 
 from infoplane.errors import InputError
-from infoplane.estimators.base import SATURATION_MARGIN, Estimate
+from infoplane.estimators.base import Estimate, saturation_reason
 from infoplane.estimators.discrete import (
     cell_information,
     check_correction,
@@ -120,7 +120,5 @@ def _symbols(variable: Variable) -> Int[np.ndarray, " sample"]:
 
 def _judged(bits: float, n: int) -> PairValue:
     """Return a value with the flag ``saturated`` where it is as large as log2 N."""
-    cap = math.log2(n)
-    if bits <= cap - SATURATION_MARGIN:
-        return PairValue(bits)
-    return PairValue(bits, frozenset({"saturated"}), f"{bits:.1f} of {cap:.1f}: says N, not the data")
+    reason = saturation_reason(bits, math.log2(n), about="the number of samples, not the data")
+    return PairValue(bits, frozenset({"saturated"} if reason else ()), reason)

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from infoplane.errors import InputError, did_you_mean
 from infoplane.estimators._pairs_rows import in_unit_ball
-from infoplane.estimators.base import SATURATION_MARGIN, LayerEstimator, Layers, LayerValues, Values
+from infoplane.estimators.base import LayerEstimator, Layers, LayerValues, Values, saturation_reason
 
 WIDTHS = ("silverman", "neighbours", "alignment")
 
@@ -295,9 +295,9 @@ def _judge(
         constant = {"constant": f"all {layers.n_samples} rows are equal"}
         return constant, constant
     cap = float(np.mean([np.log2(len(own)) for own in split]))
-    full = {"saturated": f"{of_input:.1f} of {cap:.1f}: says the {len(split[0])} rows of a batch, not the net"}
+    reason = saturation_reason(of_input, cap, about=f"the {len(split[0])} rows of a batch, not the network")
     one_class = {"constant": "all labels are equal"}
-    return full if of_input > cap - SATURATION_MARGIN else {}, one_class if layers.n_classes == 1 else {}
+    return {"saturated": reason} if reason else {}, one_class if layers.n_classes == 1 else {}
 
 
 def _collect(bits: Float[np.ndarray, " batch"], notes: list[dict[str, str]]) -> Values:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane._numbers import digits
-from infoplane.estimators.base import SATURATION_MARGIN
+from infoplane.estimators.base import SATURATION_MARGIN, saturation_reason
 from infoplane.results import compression, config_of, decode_flags, mean_known, order_violation, reasons_at
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class LayerSummary:
     @property
     def _story(self) -> str:
         if min(self.input_start, self.input_end) > self.cap - SATURATION_MARGIN:
-            return f"{self.input_end:.1f} of {self.cap:.1f}: says N, not the net"
+            return saturation_reason(self.input_end, self.cap)
         if np.isnan(self.input_peak):
             return "no number"
         if np.isnan(self.input_end):
@@ -92,7 +92,7 @@ class LayerSummary:
         if self.clipped:
             return f"{start}; the end is {amount} lower, which clipping alone can cause"
         if not np.isnan(self.half_width) and self.half_width >= self.compression:
-            return f"{start}; the end is {amount} lower: members disagree, the interval holds 0"
+            return f"{start}; the end is {amount} lower (the members disagree: the 95 % interval includes 0)"
         return f"{start}, then loses {amount}"
 
 
