@@ -1,6 +1,7 @@
 """The examples run as they stand, from a folder of the user's own, and end in a picture."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,39 @@ def test_an_example_is_short(name):
     assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) < 40
 
 
-def test_the_example_in_the_readme_is_the_file():
-    readme = (EXAMPLES.parent / "README.md").read_text()
-    assert f"```python\n{(EXAMPLES / 'pytorch_digits.py').read_text()}```" in readme
+def blocks_of_the_readme():
+    text = (EXAMPLES.parent / "README.md").read_text()
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_measures_a_users_own_model_as_printed(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand((200, 4), generator=generator)
+    labels = (inputs.sum(1) > 2).long()
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+
+    def train_one_epoch(model):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(inputs), labels).backward()
+        optimizer.step()
+
+    names = {"inputs": inputs, "labels": labels, "model": model, "train_one_epoch": train_one_epoch}
+    exec(blocks_of_the_readme()[0], names)
+    assert names["recorder"].results().sizes["epoch"] > 2
+    assert (tmp_path / "plane.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_readme_estimates_half_a_bit_as_printed(capsys):
+    names = {}
+    exec(blocks_of_the_readme()[1], names)
+    estimate = names["estimate"]
+    assert estimate.interval[0] < 0.5 < estimate.interval[1]
+    assert 0 < float(capsys.readouterr().out.splitlines()[1]) < 1
+
+
+def test_each_way_in_takes_at_most_fifteen_lines():
+    assert len(blocks_of_the_readme()) == 2
+    assert all(len(block.splitlines()) <= 15 for block in blocks_of_the_readme())
