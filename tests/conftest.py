@@ -1,5 +1,6 @@
 """Shared by all tests: two CPU devices, each program compiled once, a plain network to compare with."""
 
+import ctypes
 import gc
 
 import jax
@@ -21,11 +22,13 @@ def compiled_once(tmp_path_factory):
 def memory_returned():
     """Drop compiled programs after each file: kept for a whole session they take more memory than any test.
 
-    The cache on disk still spares their compilation in later files.
+    The cache on disk still spares their compilation in later files. The C library keeps freed memory until asked.
     """
     yield
     jax.clear_caches()
     gc.collect()
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):  # of glibc
+        trim(0)
 
 
 def _plain_activations(weights, member, act, x):
