@@ -1,4 +1,4 @@
-"""The information plane of a small GPT-2 from the checkpoints of its training: sums of two numbers modulo 11."""
+"""Draw the information plane of a small GPT-2 from its checkpoints; the task is the sum of two numbers modulo 11."""
 
 import sys
 import tempfile
@@ -31,7 +31,7 @@ with tempfile.TemporaryDirectory() as folder:
     trainer.train()
 
     ds = ip.measure_checkpoints(
-        folder,  # checkpoint-20/, checkpoint-40/ … as the Trainer wrote them
+        folder,  # checkpoint-20/, checkpoint-40/ … written by the Trainer
         lambda: transformers.GPT2LMHeadModel(config),
         {"input_ids": questions},
         sums,

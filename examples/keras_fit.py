@@ -1,4 +1,4 @@
-"""The information plane of a Keras fit, on scikit-learn's 8 × 8 digits, by a callback."""
+"""Record the information plane of a Keras `fit` on scikit-learn's 8 × 8 digits, with a callback."""
 
 import os
 import sys

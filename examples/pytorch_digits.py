@@ -1,4 +1,4 @@
-"""The information plane of a PyTorch model while it trains, on scikit-learn's 8 × 8 digits."""
+"""Record the information plane of a PyTorch model on scikit-learn's 8 × 8 digits."""
 
 import sys
 

@@ -1,15 +1,15 @@
 """Run an experiment on a SLURM cluster: `python slurm.py NAME|FILE.toml DIR JOBS`.
 
-Each job of the batch system holds 16 workers with one thread each; as many jobs as asked for start, die and are
-replaced while the run goes on. The numbers are the same as on one machine. Start it where you may keep a process
-for as long as the run takes; when it is stopped, the same command goes on where it was.
+Each job of the batch system has 16 workers with one thread. Up to JOBS jobs run at once; jobs that end during the run
+are replaced. The values are the same as on one machine. Start the script on a host that allows a process for the whole
+run; rerun the command to resume.
 """
 
 import os
 import sys
 from pathlib import Path
 
-os.environ["INFOPLANE_THREADS"] = "1"  # of this run, for good: with another number the last digits are others
+os.environ["INFOPLANE_THREADS"] = "1"  # stored with the run: another number of threads rounds differently
 
 from dask_jobqueue import SLURMCluster
 from distributed import Client
@@ -21,7 +21,7 @@ WORKERS = 16
 
 
 def make_cluster() -> SLURMCluster:
-    """Describe one job; nothing is submitted yet."""
+    """Describe one job without submitting it."""
     return SLURMCluster(
         queue="standard",
         walltime="04:00:00",
@@ -34,7 +34,7 @@ def make_cluster() -> SLURMCluster:
 
 
 def main(what: str, folder: Path, n_jobs: int) -> None:
-    """Run in a new folder, or go on with the run that is in it."""
+    """Start a run in a new folder, or resume the run in the folder."""
     with make_cluster() as cluster, Client(cluster) as client:
         cluster.adapt(minimum_jobs=1, maximum_jobs=n_jobs)
         client.wait_for_workers(1)

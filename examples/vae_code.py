@@ -1,4 +1,4 @@
-"""The information in the code of a variational autoencoder, on scikit-learn's 8 × 8 digits."""
+"""Measure the information in the code of a variational autoencoder on scikit-learn's 8 × 8 digits."""
 
 import sys
 
@@ -25,7 +25,7 @@ class Autoencoder(nn.Module):
         """Return the restored images, and the mean and logarithm of the variance of their codes."""
         hidden = self.encoder(x)
         mean, log_variance = self.mean(hidden), self.log_variance(hidden)
-        code = self.code(mean + (log_variance / 2).exp() * torch.randn_like(mean))  # seen here: a module
+        code = self.code(mean + (log_variance / 2).exp() * torch.randn_like(mean))  # a module: measurable
         return self.decoder(code), mean, log_variance
 
 
