@@ -276,6 +276,14 @@ def test_progress_goes_to_stderr(here, monkeypatch):
     assert "checkpoints (epoch" not in out
 
 
+def test_a_part_of_the_inputs_may_be_measured(here):
+    code, _, err = infoplane(
+        "measure", "checkpoints", "--model", here, "--data", "data.npz", "--out", "o", "--rows", "20"
+    )
+    assert code == 0, err
+    assert ip.load("o").attrs["n_samples"] == 20
+
+
 # ---- what cannot be used
 
 REFUSED = {

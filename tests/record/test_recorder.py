@@ -42,7 +42,7 @@ def test_activations_may_be_given_whole(inputs, labels, network):
     assert list(bits) == [known.input.bits, known.label.bits]
 
 
-def test_several_passes_over_the_inputs_give_the_numbers_of_one(inputs, labels, network):
+def test_one_pass_with_a_tight_memory_gives_the_same_numbers(inputs, labels, network):
     whole, tight = (Recorder(inputs, labels, batch_size=32, memory=memory) for memory in (2**30, 120 * 3 * 4))
     evaluated = []
 
@@ -53,7 +53,8 @@ def test_several_passes_over_the_inputs_give_the_numbers_of_one(inputs, labels, 
     for recorder in (whole, tight):
         recorder.step(0, counting)
     once = [32, 32, 32, 24]
-    assert evaluated == [2, 2, *once, 2, 2, *once, *once]  # each looks at two samples twice first
+    # each looks at two samples twice first; 20 bytes a sample, of which 360 are a quarter of the memory
+    assert evaluated == [2, 2, *once, 2, 2, *[18] * 6, 12]
     assert tight.results().identical(whole.results())
 
 
@@ -65,14 +66,15 @@ def test_a_batch_is_no_larger_than_memory_allows(inputs, network):
         return network()(batch)
 
     Recorder(inputs, memory=120 * 3 * 4, layers="hidden").step(0, counting)
-    assert evaluated == [2, 2, 120]
+    assert evaluated == [2, 2, 30, 30, 30, 30]  # of 12 bytes; a batch takes a quarter at most
     Recorder(np.repeat(inputs, 3, axis=0), memory=360 * 3 * 4).step(0, counting)
-    assert max(evaluated[3:]) == 360 * 3 * 4 // (4 * (3 + 2))  # 216: a batch holds both layers
+    assert max(evaluated[7:]) == 360 * 3 * 4 // 4 // (4 * (3 + 2))  # 54: a batch holds both layers
 
 
 def test_a_layer_above_the_memory_allowed_is_refused_with_what_to_do(inputs, network):
     recorder = Recorder(inputs, memory=120 * 3 * 4 - 1)
-    with pytest.raises(ip.InputError, match=r"layer 'hidden' needs .* above memory=1439 bytes; leave it out"):
+    told = r"layer 'hidden' needs .* above memory=1439 bytes; measure on fewer inputs \(rows=119\)"
+    with pytest.raises(ip.InputError, match=told):
         recorder.step(0, network())
 
 

@@ -82,6 +82,7 @@ def measure(
     ignore_index: Annotated[
         int | None, typer.Option(metavar="LABEL", help="Leave out the inputs with this label, such as -100.")
     ] = None,
+    rows: Annotated[int | None, typer.Option(metavar="N", help="Measure on N of the inputs, drawn at random.")] = None,
 ) -> None:
     """Measure your own model at each checkpoint; draw its plane.
 
@@ -100,7 +101,7 @@ def measure(
     asked = _estimators(estimator or ["binning"], set_ or [])
     options: dict[str, Any] = {"schedule": _schedule(schedule), "pattern": pattern, "batch_size": batch_size}
     options |= {"epochs": _epochs(epochs or []), "weights": weights}
-    options |= {"exact_batch": exact_batch, "ignore_index": ignore_index}
+    options |= {"exact_batch": exact_batch, "ignore_index": ignore_index, "rows": rows}
     inputs, labels = _load(data, column or [], label_column)
     held = None if held_out is None else _load(held_out, column or [], label_column)
     factory = _find_factory(model)
@@ -225,9 +226,9 @@ def _compute(work: "Callable[[Callable[[Measured], None]], xr.Dataset]", folder:
     """Do the work with its progress shown; say what is kept when it is stopped, in a line what failed."""
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with _Progress() as progress, warnings.catch_warnings():
+        with warnings.catch_warnings():
             _show_warnings()
-            return work(progress.show)
+            return work(_Progress().show)
     except KeyboardInterrupt as stop:
         number = stop.args[0] if stop.args else signal.SIGINT
         kept = f"what was measured is in {folder}; the same command with --out {shlex.quote(str(folder))} goes on"
@@ -260,33 +261,25 @@ def _interrupt(number: int, _: Any) -> None:
 
 
 class _Progress:
-    """Draws progress on stderr: a line that changes on a terminal, elsewhere a line every 30 seconds."""
+    """Prints a line on stderr every 30 seconds; on a terminal the measurement draws its own progress."""
 
     PLAIN_SECONDS = 30.0
 
-    def __enter__(self) -> "_Progress":
+    def __init__(self) -> None:
         import time
 
         self._clock = time.monotonic
         self._started = self._said = self._clock()
-        self._on_line, self._count = False, 0
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._on_line:
-            typer.echo(err=True)
+        self._count = 0
 
     def show(self, event: "Measured") -> None:
-        """Say how far it is."""
+        """State how many checkpoints have been measured."""
         now = self._clock()
         self._count += 1
         left = (now - self._started) / self._count * (event.total - event.done)
-        text = f"{event.done} of {event.total} checkpoints (epoch {event.epoch}), {left:.0f} s left"
-        if sys.stderr.isatty():
-            self._on_line = True
-            typer.echo(f"\r{text}\033[K", err=True, nl=False)
-        elif now - self._said >= self.PLAIN_SECONDS:
+        if now - self._said >= self.PLAIN_SECONDS and not sys.stderr.isatty():
             self._said = now
+            text = f"{event.done} of {event.total} checkpoints (epoch {event.epoch}), {left:.0f} s left"
             typer.echo(text, err=True)
 
 

@@ -169,4 +169,6 @@ class Binning(EntropyEstimator):
         """Share of values outside the range of fixed edges."""
         if self.edges not in ("fixed", "idnns") or (t.min() >= self.low and t.max() <= self.high):
             return 0.0
-        return float(((t < self.low) | (t > self.high)).mean())
+        step = max(1, cells.BLOCK // t.shape[1])  # no copy of a wide layer
+        parts = (t[start : start + step] for start in range(0, len(t), step))
+        return sum(int(((part < self.low) | (part > self.high)).sum()) for part in parts) / t.size

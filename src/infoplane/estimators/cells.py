@@ -103,7 +103,8 @@ def mixed_radix(digits: Iterable[Digit]) -> Codes:
     """Number the joint cell of all units without collisions, one number for each sample.
 
     Units (cells and their number) are joined as digits of one number while that fits into 63 bits; then the
-    numbers met so far are replaced by their ranks and joining goes on.
+    numbers met so far are replaced by their ranks and joining goes on, unless all samples have a cell of their own
+    already: further units leave that as it is.
     """
     rest = iter(digits)
     cells, largest = next(rest)
@@ -112,6 +113,8 @@ def mixed_radix(digits: Iterable[Digit]) -> Codes:
         if largest * n_cells >= 2**63:
             different, ranks = np.unique(codes, return_inverse=True)
             codes, largest = ranks.astype(np.uint64), len(different)
+            if largest == len(codes):
+                break
         codes *= np.uint64(n_cells)
         codes += cells.astype(np.uint64)
         largest *= n_cells

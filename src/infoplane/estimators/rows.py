@@ -28,14 +28,31 @@ def mix_in(codes: UInt64[np.ndarray, "batch sample"], values: Shaped[np.ndarray,
     codes ^= codes >> np.uint64(29)
 
 
+LOOK = 64
+"""Units after which it is seen whether all rows differ already."""
+
+
 def shared_row_codes(layers: Layers) -> UInt64[np.ndarray, "batch sample"]:
-    """Return the codes of a batch's rows, computed once for all that ask for them."""
+    """Return codes that tell which rows are equal, computed once for all that ask for them.
+
+    Once all rows of all layers differ, further units cannot change that, and are not looked at.
+    """
     if "row codes" not in layers.shared:
-        layers.shared["row codes"] = row_codes(layers.host)
+        codes = np.zeros((layers.n_layers, layers.n_samples), np.uint64)
+        for start in range(0, layers.n_units, LOOK):
+            for unit in range(start, min(start + LOOK, layers.n_units)):
+                mix_in(codes, layers.host[:, unit])
+            if start + LOOK < layers.n_units and (_n_distinct(codes) == layers.n_samples).all():
+                break
+        layers.shared["row codes"] = codes
     return layers.shared["row codes"]
 
 
 def distinct_rows(layers: Layers) -> Int[np.ndarray, " batch"]:
     """Count the distinct activation rows of each layer, compared exactly."""
-    codes = np.sort(shared_row_codes(layers), axis=1)
+    return _n_distinct(shared_row_codes(layers))
+
+
+def _n_distinct(codes: UInt64[np.ndarray, "batch sample"]) -> Int[np.ndarray, " batch"]:
+    codes = np.sort(codes, axis=1)
     return 1 + (codes[:, 1:] != codes[:, :-1]).sum(axis=1)

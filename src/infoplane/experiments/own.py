@@ -56,6 +56,8 @@ def plane(
     exact_batch: bool = False,
     memory: int = 2**30,
     ignore_index: int | None = None,
+    rows: Any = None,
+    progress: bool = True,
     **options: Any,
 ) -> ModelPlane:
     """Measure every layer of a model as it is now, print a small table and draw the plane.
@@ -69,8 +71,10 @@ def plane(
         layers: which layers: "all", names, patterns such as ``"encoder.*"``, or types.
         batch_size: number of inputs that the model is given at once; "all" for all of them, as graph networks need.
         exact_batch: never run the model on fewer inputs than ``batch_size``. See `Recorder`.
-        memory: bytes of activations held at once.
+        memory: bytes of activations, and of the model's forward pass, held at once. See `Recorder`.
         ignore_index: leave out the inputs with this label, such as −100.
+        rows: measure on so many of the inputs, drawn at random, always the same ones.
+        progress: state the plan and the remaining time on stderr, if it takes long and stderr is a terminal.
         options: the framework's own, such as ``channels="mean"``.
 
     Returns:
@@ -83,7 +87,7 @@ def plane(
 
     recorder = Recorder(
         inputs, labels, estimators, batch_size=batch_size, exact_batch=exact_batch, memory=memory,
-        ignore_index=ignore_index, name=type(model).__name__,
+        ignore_index=ignore_index, rows=rows, progress=progress, name=type(model).__name__,
     )  # fmt: skip
     with recorder.attach(model, layers, **options):
         recorder.step(0)
@@ -116,11 +120,11 @@ def table(ds: "xr.Dataset") -> str:
 
 
 def _heading(ds: "xr.Dataset", estimator: str) -> str:
-    from infoplane.plots.content import describe_estimator
+    from infoplane.plots.content import describe_estimator, n_inputs
 
     h_y = float(ds.attrs["label_entropy"])
     known = f"H(X) = {digits(ds.attrs['input_entropy'])}" + ("" if np.isnan(h_y) else f", H(Y) = {digits(h_y)}")
-    return f"{describe_estimator(ds, estimator)}; {ds.attrs['n_samples']} inputs, {known}, in bits"
+    return f"{describe_estimator(ds, estimator)}; {n_inputs(ds)}, {known}, in bits"
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

@@ -96,11 +96,19 @@ def caption(ds: "xr.Dataset", *, estimator: str | None = None, band: bool = Fals
     first = [naming.shorten(ds.attrs.get("title", "run"), TITLE), _members(n_members), _epochs(ds, estimator)]
     if band and n_members > 1:
         first.append("mean ± 1 sd over members")
+    if "n_given" in ds.attrs:
+        first.append(n_inputs(ds))
     lines = ["  ·  ".join(first)]
     if estimator is not None:
         lines.append(describe_estimator(ds, estimator))
     problems = [*_flagged(ds), *([] if estimator is None else _unequal(ds, estimator))]
     return lines + ["; ".join(problems)] * bool(problems)
+
+
+def n_inputs(ds: "xr.Dataset") -> str:
+    """Return the number of measured inputs in words, and of how many they were drawn."""
+    n, given = int(ds.attrs["n_samples"]), int(ds.attrs.get("n_given", 0))
+    return f"{n} of {given} inputs, drawn at random" if given > n else f"{n} inputs"
 
 
 def describe_estimator(ds: "xr.Dataset", estimator: str) -> str:

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infoplane import results
-from infoplane.record.rows import SETS
-from infoplane.record.sets import MeasuredSet
+from infoplane.record.sets import SETS, MeasuredSet
 
 Specs = Sequence[Mapping[str, Any]]
 """Names and parameters of estimators."""
@@ -31,7 +30,7 @@ def attributes(name: str, specs: Specs, schedule: str, sets: Mapping[str, Measur
             "label_information": set_.label_information,
             "n_samples": set_.n_samples,
             "n_distinct": set_.n_distinct,
-        }
+        } | ({"n_given": set_.n_given} if set_.n_given > set_.n_samples else {})
         found |= {prefix + which: value for which, value in known.items()}
         if set_.targets:
             found[f"{prefix}targets"] = set_.targets

@@ -11,8 +11,12 @@ from infoplane.errors import InputError, did_you_mean
 from infoplane.estimators.binning import Binning
 from infoplane.record.rows import CURVES
 
-LEAST = {"batch_size": 1, "memory": 1, "target_bins": 2, "epochs": 0}
+LEAST = {"batch_size": 1, "memory": 1, "target_bins": 2, "epochs": 0, "rows": 2}
 """The smallest value of each argument that is a whole number."""
+
+
+OPTIONAL = ("epochs", "rows")
+"""Those of them that may be None."""
 
 
 def check_arguments(*, on_row: Any, out: Any, **numbers: Any) -> None:
@@ -22,6 +26,8 @@ def check_arguments(*, on_row: Any, out: Any, **numbers: Any) -> None:
         InputError: names the argument, what came and what was expected.
     """
     for argument, value in numbers.items():
+        if _is_open(argument, value):
+            continue
         if not is_whole(value) or value < LEAST[argument]:
             least = LEAST[argument]
             raise InputError(f"{argument} is {value!r}; expected at least {least}, a whole number")
@@ -29,6 +35,13 @@ def check_arguments(*, on_row: Any, out: Any, **numbers: Any) -> None:
         raise InputError(f"on_row is a {type(on_row).__name__}; expected a function that takes a Row")
     if out is not None and not isinstance(out, str | os.PathLike):
         raise InputError(f"out is a {type(out).__name__}; expected the path of a folder")
+
+
+def _is_open(argument: str, value: Any) -> bool:
+    """Say whether a value leaves the number open."""
+    if argument == "batch_size":
+        return isinstance(value, str) and value == "all"
+    return argument in OPTIONAL and value is None
 
 
 def is_whole(value: Any) -> bool:

@@ -47,6 +47,14 @@ def _refuse_missing(tensors: Sequence[torch.Tensor]) -> None:
         raise InputError("the model's weights are on device 'meta' and hold no numbers; load them first")
 
 
+@contextlib.contextmanager
+def kept_random_state(model: nn.Module) -> Iterator[None]:
+    """Give back the random state as it was."""
+    with contextlib.ExitStack() as stack:
+        _fork_random_state(stack, [*model.parameters(), *model.buffers()])
+        yield
+
+
 def _fork_random_state(stack: contextlib.ExitStack, tensors: Sequence[torch.Tensor]) -> None:
     """Give back the random state of the CPU and of every device that the model lies on."""
     stack.enter_context(torch.random.fork_rng(devices=[]))

@@ -13,6 +13,7 @@ from infoplane.estimators import EstimatorLike
 from infoplane.record._finding import find_checkpoints
 from infoplane.record._formats import Load, loader_of
 from infoplane.record._layouts import digest, weight_files
+from infoplane.record._progress import Progress
 from infoplane.record.probes import Probe, probe_of
 from infoplane.record.recorder import Recorder
 from infoplane.record.rows import Row
@@ -61,6 +62,8 @@ def measure_checkpoints(
     memory: int = 2**30,
     target_bins: int = 10,
     ignore_index: int | None = None,
+    rows: Any = None,
+    progress: bool = True,
     on_row: Callable[[Row], object] | None = None,
     on_event: Callable[[Measured], object] | None = None,
     name: str = "checkpoints",
@@ -112,9 +115,11 @@ def measure_checkpoints(
         held_out: a second set, inputs or the pair (inputs, labels), measured beside the first.
         batch_size: number of inputs that the model is given at once; "all" for all of them.
         exact_batch: never run the model on fewer inputs than ``batch_size``.
-        memory: bytes of activations held at once.
+        memory: bytes of activations, and of the model's forward pass, held at once. See `Recorder`.
         target_bins: number of classes for the targets of a regression.
         ignore_index: leave out the inputs with this label, such as −100.
+        rows: measure on so many of the inputs, drawn at random, always the same ones.
+        progress: state the plan and the remaining time on stderr, if it takes long and stderr is a terminal.
         on_row: called with each `Row` when it has been kept.
         on_event: called with a `Measured` after each checkpoint.
         name: title of the result.
@@ -131,15 +136,18 @@ def measure_checkpoints(
     checkpoints = find_checkpoints(folder, pattern, epochs)
     found = checkpoints.paths
     snapshots = Snapshots(loader_of(model, weights), layers, options)
+    shown = Progress(progress)
     recorder = Recorder(
         inputs, labels, estimators, schedule, out=out, held_out=held_out, batch_size=batch_size,
-        exact_batch=exact_batch, memory=memory, target_bins=target_bins, ignore_index=ignore_index, on_row=on_row,
-        name=name, live=False, attributes={"epoch_unit": checkpoints.unit, "epochs_from": checkpoints.source},
+        exact_batch=exact_batch, memory=memory, target_bins=target_bins, ignore_index=ignore_index, rows=rows,
+        progress=shown, on_row=on_row, name=name, live=False,
+        attributes={"epoch_unit": checkpoints.unit, "epochs_from": checkpoints.source},
     )  # fmt: skip
     try:
         sources = Sources(None if out is None else Path(out), Path(folder))
         sources.check_unchanged({entry.epoch: found[entry.epoch] for entry in recorder.entries if entry.epoch in found})
         for epoch, done, total in _epochs_to_measure(recorder, list(found)):
+            shown.part = (done, total)
             sources.note(epoch, found[epoch])
             measure_file(recorder, snapshots.probe(found[epoch]), epoch)
             if on_event is not None:

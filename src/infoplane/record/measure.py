@@ -1,6 +1,7 @@
 """Measures every layer of a model on a set of inputs, with bounded memory."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
@@ -11,14 +12,20 @@ from infoplane._arrays import to_numpy
 from infoplane.errors import InputError
 from infoplane.estimators import LayerEstimator
 from infoplane.estimators.base import Layers, LayerValues, Values
+from infoplane.estimators.cells import BLOCK
 from infoplane.estimators.layers import measure_layers
 from infoplane.estimators.rows import distinct_rows
+from infoplane.record._held import Held, HeldInFile, holding
+from infoplane.record._plan import Plan, plan_passes, state_plan
+from infoplane.record._progress import LAYERS, MODEL, Progress
 from infoplane.record.probes import SIZE_ERRORS, select_names
 from infoplane.record.sets import MeasuredSet, parts_of
 from infoplane.results import encode_flags
 
 Source = Callable[[slice, Any], Mapping[str, Any]]
 """Takes the place of a batch among the samples and its inputs, gives {layer: activations}."""
+
+SILENT = Progress(wanted=False)
 
 QUANTITIES = ("bits", "lower", "upper", "std_error")
 SPREADS = ("minimum", "maximum", "sd", "dead_share", "distinct_rows")
@@ -49,24 +56,43 @@ Measured = tuple[dict[str, Measurement], dict[str, str]]
 
 
 def measure_set(
-    measured: MeasuredSet, source: Source, estimators: Sequence[LayerEstimator], memory: int
+    measured: MeasuredSet,
+    source: Source,
+    estimators: Sequence[LayerEstimator],
+    memory: int,
+    *,
+    evaluate: Any = None,
+    progress: Progress = SILENT,
 ) -> Measurement:
     """Evaluate a model on all inputs and measure each layer.
 
-    Layers that do not fit into ``memory`` bytes together are measured in several passes over the inputs.
+    The model runs over the inputs once; activations that do not fit into ``memory`` bytes wait in a temporary file.
+
+    Args:
+        measured: the inputs and labels.
+        source: gives the activations of a batch.
+        estimators: what measures the layers.
+        memory: bytes of activations and of a batch's forward pass held at once.
+        evaluate: what ``source`` runs, if it can tell its memory (``bytes_per_sample``) and make a ``trial``.
+        progress: shows how far it is.
 
     Raises:
         InputError: for activations that cannot be used, or a single layer that is larger than ``memory``.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
-    names: list[str] = []
     seen = look(measured, source)
-    for name, activations in _activations(measured, source, memory, seen):
-        names.append(name)
+    if not seen.first:
+        raise InputError("the model gives no layers; nothing to measure")
+    plan = _plan(measured, evaluate, memory, seen)
+    numbers = {name: first.size * measured.n_samples * len(estimators) for name, first in seen.first.items()}
+    progress.expect({MODEL: measured.n_samples * len(plan.groups), LAYERS: sum(numbers.values())})
+    state_plan(plan, measured, evaluate, progress, seen.seconds)
+    for name, activations in _activations(measured, source, plan, seen, progress):
         extra = {"stochastic"} if name in seen.stochastic else set()
         found[name] = _measure_layer(activations, measured, estimators, name, extra)
-    if not names:
-        raise InputError("the model gives no layers; nothing to measure")
+        del activations  # before the next layer takes its place
+        progress.advance(LAYERS, numbers[name], f"layer {len(found)} of {len(numbers)}")
+    names = [*found]
     stacked = {
         key: np.stack([found[name][key] for name in names], axis=-2 if found[names[0]][key].ndim else 0)
         for key in found[names[0]]
@@ -81,7 +107,11 @@ def measure_set(
 
 
 def measure_model(
-    probe: Any, sets: Mapping[str, MeasuredSet], estimators: Sequence[LayerEstimator], memory: int
+    probe: Any,
+    sets: Mapping[str, MeasuredSet],
+    estimators: Sequence[LayerEstimator],
+    memory: int,
+    progress: Progress = SILENT,
 ) -> Measured:
     """Measure each layer of a model on each set of inputs; return also what the run showed, see `_notes`.
 
@@ -92,9 +122,14 @@ def measure_model(
         set_.check_unchanged()
     if hasattr(probe, "exact_batch"):
         probe.exact_batch = next(iter(sets.values())).exact_batch
-    with probe.measuring() as evaluate:
+    with probe.measuring() as evaluate, progress.measuring():
+
+        def source(_: slice, batch: Any) -> Mapping[str, Any]:
+            return evaluate(batch)
+
         measured = {
-            name: measure_set(set_, lambda _, batch: evaluate(batch), estimators, memory) for name, set_ in sets.items()
+            name: measure_set(set_, source, estimators, memory, evaluate=evaluate, progress=progress)
+            for name, set_ in sets.items()
         }
     return measured, dict(getattr(probe, "notes", {}))
 
@@ -117,11 +152,13 @@ class Look(NamedTuple):
         first: activations of the first sample, by layer.
         stochastic: layers that give the same inputs other activations when they are evaluated again.
         exact_size: the only batch size that the model runs on; 0 for any.
+        seconds: time of the second run for each sample.
     """
 
     first: Mapping[str, Float[np.ndarray, "1 dim"]]
     stochastic: frozenset[str]
     exact_size: int
+    seconds: float
 
 
 def look(measured: MeasuredSet, source: Source) -> Look:
@@ -135,7 +172,10 @@ def look(measured: MeasuredSet, source: Source) -> Look:
     for size in sizes if measured.exact_batch else [0, *sizes]:
         place, batch = next(measured.exact_batches(size) if size else measured.batches(2))
         try:
-            given, again = source(place, batch), source(place, batch)
+            given = source(place, batch)
+            start = time.monotonic()
+            again = source(place, batch)
+            seconds = (time.monotonic() - start) / (place.stop - place.start)
         except SIZE_ERRORS as error:
             failed = error, batch
         else:
@@ -143,7 +183,7 @@ def look(measured: MeasuredSet, source: Source) -> Look:
                 {name: _batch_rows(part, name, place, size) for name, part in g.items()} for g in (given, again)
             )
             drawn = frozenset(name for name in one if name in two and _differ(one[name], two[name]))
-            return Look({name: rows[:1] for name, rows in one.items()}, drawn, size)
+            return Look({name: rows[:1] for name, rows in one.items()}, drawn, size, seconds)
     raise _explained(*failed)
 
 
@@ -155,24 +195,39 @@ def _differ(one: Float[np.ndarray, "sample dim"], two: Float[np.ndarray, "sample
     return not np.allclose(one, two, rtol=0, atol=1e-4 * float(largest), equal_nan=True)
 
 
+def _plan(measured: MeasuredSet, evaluate: Any, memory: int, seen: Look) -> Plan:
+    """Choose how the model is run; a model that can tell its memory is asked for it, and is never run for it twice."""
+    recorded = sum(first.nbytes for first in seen.first.values())
+    whole = 0.0
+    if hasattr(evaluate, "bytes_per_sample") and not seen.exact_size:
+        whole = evaluate.bytes_per_sample(next(measured.batches(3))[1])
+    sizes = {name: first.nbytes * measured.n_samples for name, first in seen.first.items()}
+    return plan_passes(sizes, measured, memory, per_sample=float(max(whole, recorded)), exact_size=seen.exact_size)
+
+
 def _activations(
-    measured: MeasuredSet, source: Source, memory: int, seen: Look
+    measured: MeasuredSet, source: Source, plan: Plan, seen: Look, progress: Progress
 ) -> Iterator[tuple[str, Float[np.ndarray, "1 dim sample"]]]:
-    """Yield each layer's activations, as many at a time as memory allows."""
-    looks, exact_size = seen.first, seen.exact_size
-    per_sample = sum(first.nbytes for first in looks.values())
-    batch_size = max(2, min(measured.batch_size, memory // max(per_sample, 1)))
-    for group in _groups({name: first.nbytes * measured.n_samples for name, first in looks.items()}, memory):
-        buffers = {name: np.empty((1, looks[name].size, measured.n_samples), looks[name].dtype) for name in group}
-        for place, batch in measured.exact_batches(exact_size) if exact_size else measured.batches(batch_size):
-            given = source(place, batch)
-            for name, buffer in buffers.items():
-                if name not in given:
-                    raise InputError(f"layer '{name}' is missing for inputs {place.start}–{place.stop - 1}")
-                _fill(buffer, _batch_rows(given[name], name, place, exact_size), name, place)
-        while buffers:
-            name = next(iter(buffers))
-            yield name, buffers.pop(name)
+    """Yield the activations of each layer, one layer at a time."""
+    shapes = {name: (first.size, first.dtype) for name, first in seen.first.items()}
+    for group in plan.groups:
+        with holding({name: shapes[name] for name in group}, measured.n_samples, plan.folder) as held:
+            for place, batch in plan.batches(measured):
+                _put(held, group, source(place, batch), place, seen.exact_size)
+                words = f"{place.stop} of {measured.n_samples} inputs"
+                progress.advance(MODEL, place.stop - place.start, words)
+            for name in group:
+                yield name, held.take(name)
+
+
+def _put(
+    held: Held | HeldInFile, group: Sequence[str], given: Mapping[str, Any], place: slice, exact_size: int
+) -> None:
+    """Keep the activations of a batch."""
+    for name in group:
+        if name not in given:
+            raise InputError(f"layer '{name}' is missing for inputs {place.start}–{place.stop - 1}")
+        held.put(name, _batch_rows(given[name], name, place, exact_size), place)
 
 
 def _explained(error: Exception, batch: Any) -> Exception:
@@ -195,25 +250,6 @@ def _batch_rows(part: Any, name: str, place: slice, exact_size: int) -> Float[np
     return _as_rows(part, name, slice(place.start, place.start + (exact_size or n_samples)))[:n_samples]
 
 
-def _groups(sizes: Mapping[str, int], memory: int) -> list[list[str]]:
-    """Cut the layers, in order, into groups whose activations fit into memory."""
-    groups: list[list[str]] = []
-    held = 0
-    for name, size in sizes.items():
-        if size > memory:
-            raise InputError(
-                f"layer '{name}' needs {size / 2**30:.2g} GiB for its activations, above memory={memory} bytes; leave "
-                'it out with layers=…, average it (channels="mean" for PyTorch and Keras), measure on fewer inputs, or '
-                "raise memory"
-            )
-        if not groups or held + size > memory:
-            groups.append([])
-            held = 0
-        groups[-1].append(name)
-        held += size
-    return groups
-
-
 def _as_rows(part: Any, name: str, place: slice) -> Float[np.ndarray, "sample dim"]:
     """Return a batch of activations as floats, a row for each sample."""
     rows = to_numpy(part, f"activations of '{name}'")
@@ -232,15 +268,6 @@ def _as_rows(part: Any, name: str, place: slice) -> Float[np.ndarray, "sample di
     if rows.dtype.name in ("float32", "float64"):
         return rows
     return rows.astype(np.float32 if rows.dtype.itemsize <= 2 else np.float64)
-
-
-def _fill(buffer: np.ndarray, rows: np.ndarray, name: str, place: slice) -> None:
-    if rows.shape[1] != buffer.shape[1] or rows.dtype != buffer.dtype:
-        raise InputError(
-            f"activations of '{name}' have {rows.shape[1]} units ({rows.dtype}) for inputs {place.start}–"
-            f"{place.stop - 1}, {buffer.shape[1]} ({buffer.dtype}) before; expected the same for every batch"
-        )
-    buffer[0, :, place] = rows.T
 
 
 def _measure_layer(
@@ -291,7 +318,12 @@ def _spread(layers: Layers) -> dict[str, np.ndarray]:
 
 
 def _sd(t: Float[np.ndarray, "dim sample"]) -> float:
-    """Standard deviation of all values, unit by unit: no copy of the layer in float64."""
-    means = np.array([unit.mean(dtype=np.float64) for unit in t])
-    within = sum(float(np.square(unit - mean, dtype=np.float64).sum()) for unit, mean in zip(t, means, strict=True))
+    """Standard deviation of all values, a few units at a time: no copy of the layer in float64."""
+    step = max(1, BLOCK // t.shape[1])
+    parts = [t[start : start + step] for start in range(0, len(t), step)]
+    means = np.concatenate([part.mean(axis=1, dtype=np.float64) for part in parts])
+    within = sum(
+        float(np.square(part - means[place * step :][: len(part), None], dtype=np.float64).sum())
+        for place, part in enumerate(parts)
+    )
     return float(np.sqrt(within / t.size + means.var()))

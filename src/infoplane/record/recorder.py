@@ -15,11 +15,12 @@ from infoplane.estimators.base import Estimator
 from infoplane.record._about import about, attributes
 from infoplane.record._checks import check_arguments, check_curves, check_epoch, refuse_run_edges
 from infoplane.record._notes import named_output
+from infoplane.record._progress import Progress
 from infoplane.record.folder import RESULT, Folder, lost_attribute, warned
 from infoplane.record.measure import Measured, measure_model, measure_set, slices
 from infoplane.record.probes import Probe, as_probe, probe_of
-from infoplane.record.rows import SETS, Entry, assemble
-from infoplane.record.sets import MeasuredSet
+from infoplane.record.rows import Entry, assemble
+from infoplane.record.sets import SETS, measured_sets
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,10 +69,14 @@ class Recorder:
             "all": all inputs at once and never fewer, as graph networks need. A model that fails on two inputs is
             run on batches of exactly this size; the last batch is then filled up by some of its own inputs.
         exact_batch: run the model on ``batch_size`` inputs every time, and never try it on two or three inputs.
-        memory: bytes of activations held at once. Layers that do not fit together are measured in turn, which
-            costs further passes over the inputs.
+        memory: bytes of activations, and of the model's forward pass, held at once. Activations beyond it wait in a
+            temporary file, and batches are made smaller; the forward pass of a function is not known.
         target_bins: number of classes for the targets of a regression.
         ignore_index: leave out the inputs with this label, such as −100; without it −100 among classes is refused.
+        rows: measure on so many of the inputs, drawn at random, always the same; the attribute ``n_given`` of the
+            result is the number of all inputs. None: all.
+        progress: state the plan and the remaining time of measurements that take more than two seconds, on stderr if
+            it is a terminal.
         on_row: called with each `Row` when it has been kept, for example to log it.
         name: title of the result.
         live: whether epochs come once and in order, as they are trained. False where any can be had at any time, as
@@ -101,25 +106,24 @@ class Recorder:
         memory: Any = 2**30,
         target_bins: Any = 10,
         ignore_index: int | None = None,
+        rows: Any = None,
+        progress: bool | Progress = True,
         on_row: Any = None,
         name: str = "recording",
         live: bool = True,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
-        known = {} if epochs is None else {"epochs": epochs}
-        known |= {} if isinstance(batch_size, str) and batch_size == "all" else {"batch_size": batch_size}
-        check_arguments(on_row=on_row, out=out, memory=memory, target_bins=target_bins, **known)
+        numbers = {"memory": memory, "target_bins": target_bins, "epochs": epochs, "rows": rows}
+        check_arguments(on_row=on_row, out=out, batch_size=batch_size, **numbers)
         single = isinstance(estimators, str | Mapping | Estimator)
         self.estimators = build_all([estimators] if single else estimators)
         refuse_run_edges(self.estimators.values())
         options = {"batch_size": batch_size, "exact_batch": exact_batch, "target_bins": target_bins,
-                   "ignore_index": ignore_index}  # fmt: skip
-        self._sets = {SETS[0]: MeasuredSet(inputs, labels, "inputs", **options)}
-        if held_out is not None:
-            pair = held_out if isinstance(held_out, tuple) and len(held_out) == 2 else (held_out, None)
-            self._sets[SETS[1]] = MeasuredSet(*pair, "held_out inputs", **options)
+                   "ignore_index": ignore_index, "rows": rows}  # fmt: skip
+        self._sets = measured_sets(inputs, labels, held_out, **options)
         self.schedule = schedules.as_live_schedule(schedule) if live else schedules.as_schedule(schedule)
         self.layers, self.name, self.memory, self.on_row = layers, name, memory, on_row
+        self._progress = progress if isinstance(progress, Progress) else Progress(progress)
         self._last, self._further = epochs, dict(attributes or {})
         self._probe: Probe | None = None
         self._previous: int | None = None
@@ -127,7 +131,7 @@ class Recorder:
         self._curves: list[tuple[int, dict[str, float]]] = []
         self._saved_at = time.monotonic()
         self._folder = None if out is None else Folder(Path(out), self._about(), self._attributes())
-        self.entries: list[Entry] = [] if self._folder is None else self._folder.entries
+        self.entries: list[Entry] = self._folder.entries if self._folder else []
 
     def step(
         self,
@@ -265,8 +269,10 @@ class Recorder:
             self.save()
 
     def _assembled(self) -> "xr.Dataset":
-        lost = [] if self._folder is None else self._folder.lost
-        return assemble(self._with_curves(), self.estimators, self._attributes() | lost_attribute(lost))
+        lost, last = [] if self._folder is None else self._folder.lost, self.entries[-1]
+        # with the curves of epochs after the last measured one
+        entries = [*self.entries[:-1], dataclasses.replace(last, curves=(*last.curves, *self._curves))]
+        return assemble(entries, self.estimators, self._attributes() | lost_attribute(lost))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the record as plain numbers and lists, for a checkpoint of the training."""
@@ -324,6 +330,7 @@ class Recorder:
         return self._planner
 
     def _measure(self, epoch: int, activations: Any) -> Entry:
+        self._progress.title = f"{self._further.get('epoch_unit', 'epoch')} {epoch}"
         if isinstance(activations, Mapping):
             measured, notes = self._measure_given(activations)
         else:
@@ -340,13 +347,14 @@ class Recorder:
             raise InputError("activations are of one set only; with held_out give step a function, or attach a model")
         set_ = self._sets[SETS[0]]
         source = slices(activations, set_.n_samples, self.layers)
-        measured = measure_set(set_, source, list(self.estimators.values()), self.memory)
+        with self._progress.measuring():
+            measured = measure_set(set_, source, [*self.estimators.values()], self.memory, progress=self._progress)
         return {SETS[0]: measured}, named_output([*map(str, activations)], measured.layers)
 
     def _measure_model(self, probe: Probe | None) -> Measured:
         if probe is None:
             raise InputError("activations are missing; give step a mapping or a function, or attach a model")
-        return measure_model(probe, self._sets, list(self.estimators.values()), self.memory)
+        return measure_model(probe, self._sets, list(self.estimators.values()), self.memory, self._progress)
 
     def _keep(self, entry: Entry) -> None:
         self._forget_from(entry.epoch)
@@ -374,11 +382,6 @@ class Recorder:
         if self.on_row is not None:
             for row in entry.rows(list(self.estimators)):
                 self.on_row(row)
-
-    def _with_curves(self) -> list[Entry]:
-        """The entries, with the curves of epochs after the last measured one."""
-        last = self.entries[-1]
-        return [*self.entries[:-1], dataclasses.replace(last, curves=(*last.curves, *self._curves))]
 
     def _about(self) -> dict[str, Any]:
         """What must be the same for a record to go on."""

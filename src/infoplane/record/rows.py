@@ -13,12 +13,10 @@ from infoplane import files, results
 from infoplane.errors import StoreError
 from infoplane.estimators import LayerEstimator
 from infoplane.record.measure import QUANTITIES, SPREADS, Measurement
+from infoplane.record.sets import SETS
 
 if TYPE_CHECKING:
     import xarray as xr
-
-SETS = ("measured", "held_out")
-"""The inputs that are measured, and a second set that is measured beside them."""
 
 CURVES = {"loss": ("train", "loss"), "accuracy": ("train", "accuracy"),
           "test_loss": ("test", "loss"), "test_accuracy": ("test", "accuracy")}  # fmt: skip

@@ -14,8 +14,30 @@ from infoplane.estimators.rows import row_codes
 from infoplane.record._batches import joined
 from infoplane.record._labels import as_classes, ignored_rows
 
+SETS = ("measured", "held_out")
+"""The inputs that are measured, and a second set that is measured beside them."""
+
 HASHED_BYTES = 2**26
 """Inputs are looked at in pieces of about this size, so that no copy of all of them is made."""
+
+
+def measured_sets(inputs: Any, labels: Any, held_out: Any, **options: Any) -> dict[str, "MeasuredSet"]:
+    """Return the inputs that are measured, and those measured beside them, by the names of `SETS`.
+
+    Args:
+        inputs: the inputs.
+        labels: their labels.
+        held_out: a second set: inputs, the pair (inputs, labels), or None.
+        options: of `MeasuredSet`.
+
+    Raises:
+        InputError: see `MeasuredSet`.
+    """
+    sets = {SETS[0]: MeasuredSet(inputs, labels, "inputs", **options)}
+    if held_out is not None:
+        pair = held_out if isinstance(held_out, tuple) and len(held_out) == 2 else (held_out, None)
+        sets[SETS[1]] = MeasuredSet(*pair, "held_out inputs", **options)
+    return sets
 
 
 class MeasuredSet:
@@ -34,6 +56,10 @@ class MeasuredSet:
         exact_batch: give the model this number of samples every time, and never fewer.
         target_bins: number of classes that the targets of a regression are cut into.
         ignore_index: inputs with this label are left out.
+        rows: number of inputs to draw at random, always the same ones; None for all.
+
+    Attributes:
+        n_given: number of inputs before ``rows`` of them were drawn.
 
     Raises:
         InputError: for inputs without samples, of unequal lengths, or labels that do not fit.
@@ -49,6 +75,7 @@ class MeasuredSet:
         target_bins: int,
         exact_batch: bool = False,
         ignore_index: int | None = None,
+        rows: int | None = None,
     ) -> None:
         self.argument = argument
         inputs, labels = joined(inputs, labels, argument)
@@ -58,7 +85,12 @@ class MeasuredSet:
         if ignore_index is not None and labels is not None:
             kept = ignored_rows(labels, name, ignore_index)
             self.inputs, labels = _take(self.inputs, kept), to_numpy(labels, name)[kept]
-        self.n_samples = _common_length(self.inputs, argument)
+        self.n_samples = self.n_given = _common_length(self.inputs, argument)
+        if rows is not None and rows < self.n_given:
+            _refuse_other_length(labels, name, self.n_given)
+            kept = drawn_rows(self.n_given, rows)
+            self.inputs, self.n_samples = _take(self.inputs, kept), rows
+            labels = None if labels is None else to_numpy(labels, name)[kept]
         self.exact_batch = batch_size == "all" or exact_batch
         self.batch_size = self.n_samples if batch_size == "all" else batch_size
         self.labels, self.targets = as_classes(labels, name, self.n_samples, target_bins)
@@ -147,6 +179,11 @@ class MeasuredSet:
         return codes
 
 
+def drawn_rows(n_samples: int, rows: int) -> Int[np.ndarray, " row"]:
+    """Return the places of a random part of the samples, ascending; the same for the same numbers."""
+    return np.sort(np.random.default_rng(0).permutation(n_samples)[:rows])
+
+
 def _adopt(inputs: Any, argument: str) -> Any:
     """Keep arrays of any framework as they are; turn lists into NumPy arrays."""
     if isinstance(inputs, Mapping):
@@ -211,6 +248,15 @@ def _common_length(inputs: Any, argument: str) -> int:
     if not lengths or len(set(lengths)) > 1:
         raise InputError(f"{argument} has parts of {lengths} samples; expected the same number in each")
     return lengths[0]
+
+
+def _refuse_other_length(labels: Any, name: str, n_samples: int) -> None:
+    """Refuse labels of other inputs before rows are drawn from both."""
+    if labels is not None and _length(labels) != n_samples:
+        raise InputError(
+            f"{name}: expected one label per row ({n_samples}), got {_length(labels)}. Pass the labels of the same "
+            "inputs."
+        )
 
 
 def _take(inputs: Any, place: slice | np.ndarray) -> Any:

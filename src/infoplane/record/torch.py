@@ -11,7 +11,8 @@ from jaxtyping import Shaped
 from infoplane.errors import InputError
 from infoplane.record._notes import OUTPUT_LAYER, left_out, output_among
 from infoplane.record._torch_closed import ROOT, closed_parts, hooked, refuse_closed, unwrapped, without_hidden
-from infoplane.record._torch_state import Inputs, measured_state, pick
+from infoplane.record._torch_memory import bytes_per_sample
+from infoplane.record._torch_state import Inputs, kept_random_state, measured_state, pick
 from infoplane.record._torch_survey import survey, survey_batch
 from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, omitted, outputs_of, tensors_of
 from infoplane.record._units import Units
@@ -72,6 +73,7 @@ class TorchProbe:
 
     Attributes:
         exact_batch: never run the model on fewer inputs than it is given; see `Recorder`.
+        bytes_per_sample: memory of a forward pass for one sample, by the shape of the inputs.
         notes: what the last measurement showed: ``output_layer`` and ``left_out``, attributes of the result.
 
     Raises:
@@ -98,6 +100,7 @@ class TorchProbe:
         self.move_inputs = move_inputs
         self.arguments = as_arguments(arguments)
         self.exact_batch = False
+        self.bytes_per_sample: dict[Any, float] = {}
         self.notes: dict[str, str] = {}
 
     @contextlib.contextmanager
@@ -159,6 +162,36 @@ class _Evaluation:
         if OUTPUT_LAYER not in self._probe.notes:
             self._note_output(returned, len(next(iter((*args, *kwargs.values())))))
         return self._found
+
+    def trial(self, batch: Any) -> None:
+        """Run the model on a batch without any effect on the random numbers of later batches."""
+        with kept_random_state(self._probe.model):
+            self(batch)
+
+    def bytes_per_sample(self, batch: Any) -> float:
+        """Return the memory of one sample in a batch: of the forward pass and of the recorded activations.
+
+        It is measured once for each shape of the inputs; 0 if it cannot be measured.
+        """
+        args, kwargs = self._inputs.adopt(batch)
+        parts = [*args, *kwargs.values()]
+        key = tuple(tuple(part.shape[1:]) for part in parts)
+        if key not in self._probe.bytes_per_sample:
+            model = self._probe.model
+            known = [*model.parameters(), *model.buffers(), *parts]
+
+            def forward(n: int) -> None:
+                order = torch.arange(n) % len(parts[0])
+                self._calls, self._found = dict.fromkeys(self._taps, 0), {}
+                self._forward(pick(args, order), pick(kwargs, order))
+
+            try:
+                with kept_random_state(model):
+                    self._probe.bytes_per_sample[key] = bytes_per_sample(forward, known)
+            except SIZE_ERRORS:
+                self._probe.bytes_per_sample[key] = 0.0
+            self._found = {}
+        return self._probe.bytes_per_sample[key]
 
     def _note_output(self, returned: Any, n_samples: int) -> None:
         """Note which layer the model returns: of several tensors "logits", or the first that has samples."""

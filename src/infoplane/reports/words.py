@@ -97,7 +97,7 @@ def _training(config: dict[str, Any]) -> str:
 
 def _measuring(ds: "xr.Dataset") -> str:
     word, epochs = content.epoch_word(ds), ds["epoch"].values
-    inputs = f" on {ds.attrs['n_samples']} inputs" if "n_samples" in ds.attrs else ""
+    inputs = f" on {content.n_inputs(ds)}" if "n_samples" in ds.attrs else ""
     when = f"at {len(epochs)} {word}s from {epochs[0]} to {epochs[-1]}" if len(epochs) > 1 else f"at {word} {epochs[0]}"
     noise = [content.describe_estimator(ds, str(name)) for name in ds["estimator"].values]
     return f"Measured{inputs} {when} by {'; '.join(noise)}."
