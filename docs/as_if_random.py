@@ -1,10 +1,11 @@
-"""Make the table of the page "as-if-random": the error of each measure on clouds whose information is known.
+"""Make the table of the page as-if-random.md: the error of each measure on clouds with known information.
 
 python docs/as_if_random.py   # a few minutes on two cores
 
-N Gaussian clouds in d dimensions, of width ``overlap`` beside the spread of their centres, M samples of each; the
-truth by Monte Carlo to 0.002 bits. ``kde`` is held against the truth of clouds with its noise added; ``binning``, ten
-cells of each unit, against that of the clouds: its difference holds what the cells lose, and is no error alone.
+N Gaussian clouds in d dimensions with M samples each. ``overlap`` is the width of a cloud relative to the spread of the
+centers. The true value is computed by Monte Carlo to 0.002 bits. ``kde`` is compared with the true value of the clouds
+with its noise added. ``binning``, with ten cells per unit, is compared with the true value of the clouds: the
+difference includes the loss due to the cells, so it is not only an error.
 """
 
 import csv
@@ -24,7 +25,7 @@ REPEATS = 2
 
 
 def main() -> None:
-    """Measure, print the table and write it beside this file."""
+    """Measure, print the table and write it next to this file."""
     lines = []
     for n, dim, overlap in itertools.product(NUMBERS, DIMS, OVERLAPS):
         clouds = GaussianClouds.spread_out(n, dim, overlap)
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def _errors(clouds: GaussianClouds, m: int, truth: float, noisy_truth: float) -> list[str]:
-    """Mean error in bits of each measure over a few samples."""
+    """Return the mean error in bits of each measure over a few samples."""
     found = []
     for seed in range(REPEATS):
         t = clouds.samples(m, seed)

@@ -1,4 +1,4 @@
-"""Make the pictures of the page "how the definitions differ": one tanh and one ReLU network, six definitions.
+"""Make the figures of the page how-the-definitions-differ.md: one tanh and one ReLU network, six definitions.
 
 python docs/how_the_definitions_differ.py FOLDER   # a few minutes on two cores
 """
@@ -21,7 +21,7 @@ DEFINITIONS = {
 
 
 def main(folder: Path) -> None:
-    """Train both networks, measure them by all definitions, draw the six planes of each side by side."""
+    """Train both networks, measure them by all definitions, and draw the six planes of each network in one figure."""
     for activation in ("tanh", "relu"):
         ds = ip.run(
             "szt",

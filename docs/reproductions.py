@@ -1,13 +1,13 @@
-"""Make the page of reproductions, its table and its pictures from finished runs.
+"""Make the page of reproductions, its table and its figures from finished runs.
 
-infoplane run all --out runs/all          # about two hours on two cores; called again it goes on
+infoplane run all --out runs/all          # about two hours on two cores; rerun the command to resume
 python docs/reproductions.py runs/all
 
-`run all` leaves out what needs files of yours: `images` is there with the digits alone, and `saxe-mnist` and
-`infonet-mnist` come from `infoplane run NAME --data FOLDER --out runs/all/NAME` (the page has the whole commands).
+`run all` skips experiments that need data files: `images` uses the digits only. `saxe-mnist` and `infonet-mnist` need
+`infoplane run NAME --data FOLDER --out runs/all/NAME` (the page lists the full commands).
 
-Writes docs/reproductions.md, docs/results/claims.csv, the summary of each experiment beside it, and the pictures that
-the page shows. Nothing of it is edited by hand; what it means is told in docs/what-to-conclude.md.
+The script writes docs/reproductions.md, docs/results/claims.csv, the summary of each experiment in docs/results, and
+the figures of the page. Do not edit these files by hand; docs/what-to-conclude.md interprets the results.
 """
 
 import io
@@ -24,7 +24,7 @@ PICTURES = Path("images/reproductions")
 
 
 def answered(folder: Path) -> table.Answered:
-    """Hold the claims against a finished run."""
+    """Return the verdicts on the claims for a finished run."""
     ds = ip.load(folder)
     return table.Answered(
         name=folder.name,
@@ -37,7 +37,7 @@ def answered(folder: Path) -> table.Answered:
 
 
 def keep_pictures(one: table.Answered, folder: Path) -> None:
-    """Copy the pictures that the page shows, with 64 colours: a third of the bytes, and no difference to be seen."""
+    """Copy the figures of the page with 64 colors: a third of the size, without a visible difference."""
     from PIL import Image
 
     place = DOCS / PICTURES / folder.name
@@ -50,7 +50,7 @@ def keep_pictures(one: table.Answered, folder: Path) -> None:
 
 
 def main(runs: Path) -> None:
-    """Write everything from the folder that holds a folder for each experiment."""
+    """Write all files from the folder that contains one folder per experiment."""
     folders = [runs / name for name in EXPERIMENTS if (runs / name / "results.nc").exists()]
     pages = [answered(folder) for folder in folders]
     (DOCS / "reproductions.md").write_text(table.to_markdown(pages))

@@ -1,9 +1,10 @@
-"""Make the table and the picture of the page "which epochs?": every schedule against measuring every epoch.
+"""Make the table and the figure of the page which-epochs.md: compare each schedule with measuring every epoch.
 
-python docs/which_epochs.py FOLDER   # about half an hour on two cores; runs that are there already are gone on from
+python docs/which_epochs.py FOLDER   # about half an hour on two cores; existing runs are resumed
 
-One tanh member by kernel density and by bins, and an ensemble of 50 by bins, are measured at every epoch. Each
-schedule is then held against that; those of the member are also run, for their wall time.
+The script measures one tanh member by kernel density and by bins, and an ensemble of 50 members by bins, at every
+epoch. It then compares each schedule with these values. For the single member it also runs the schedules, to measure
+their wall time.
 """
 
 import csv
@@ -41,7 +42,7 @@ TIMED = ("one member, kde", "one member, bins")
 
 
 def schedules_of(last: int, points: int) -> dict[str, tuple[Any, dict[str, Any] | None]]:
-    """Each schedule with its keys; the fixed ones also with as many points as `delta-exact` needs."""
+    """Return each schedule with its keys; fixed schedules also with the number of points of `delta-exact`."""
     stride = schedules.Every(max(1, last // points))
     grid = min((schedules.Log(n) for n in range(2, 4000)), key=lambda one: abs(len(one.epochs(last)) - points))
     return {
@@ -59,7 +60,7 @@ def schedules_of(last: int, points: int) -> dict[str, tuple[Any, dict[str, Any] 
 
 
 def main(folder: Path) -> None:
-    """Run what is missing, print the table, write it and the picture beside this file."""
+    """Run the missing schedules, print the table, and write the table and the figure next to this file."""
     here = Path(__file__).parent
     lines = []
     for name, keys in RUNS.items():
@@ -88,7 +89,7 @@ def _curves(ds: Any) -> tuple[np.ndarray, tuple[float, float]]:
 
 
 def _chosen(schedule: Any, curves: np.ndarray, entropies: tuple[float, float]) -> list[int]:
-    """The epochs that a schedule measures of a training of which every epoch is known."""
+    """Return the epochs that a schedule measures, given the values of every epoch."""
     last = curves.shape[2] - 1
     if hasattr(schedule, "epochs"):
         return schedule.epochs(last).tolist()
@@ -113,15 +114,15 @@ def _lines(name: str, every: Any, place: Path, keys: dict[str, Any]) -> Any:
         if asked is not None and name in TIMED:
             folder = place / asked["kind"]
             ds = _run(folder, keys, asked)
-            assert ds["epoch"].values.tolist() == chosen, f"{name}: {label} measured other epochs than it should"
-            assert ds["information"].equals(every["information"].sel(epoch=chosen)), f"{name}: {label} has other bits"
+            assert ds["epoch"].values.tolist() == chosen, f"{name}: {label} measured other epochs than expected"
+            assert ds["information"].equals(every["information"].sel(epoch=chosen)), f"{name}: {label} has other values"
         shares = [f"{value:.3f}" for value in (seen.largest_step, seen.largest_open_step, seen.largest_unseen)]
         per_point = f"{curves.shape[2] / seen.points:.1f}"
         yield (name, label, str(seen.points), per_point, *shares, str(beyond), *_seconds(folder))
 
 
 def _seconds(folder: Path | None) -> tuple[str, str]:
-    """Time that measuring took, summed over threads, and the wall time of all; as the run's log has them."""
+    """Return the measuring time, summed over threads, and the total wall time, from the log of the run."""
     if folder is None:
         return "", ""
     events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
@@ -132,7 +133,7 @@ def _seconds(folder: Path | None) -> tuple[str, str]:
 
 
 def _picture(every: Any) -> Any:
-    """I(X;T) of one layer at every epoch, and the points that three schedules measure."""
+    """Draw I(X;T) of one layer at every epoch, and the points that three schedules measure."""
     curves, entropies = _curves(every)
     layer = list(every["layer"].values).index("hidden5")
     line = curves[0, 0, :, layer, 0]
