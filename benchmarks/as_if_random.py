@@ -1,12 +1,12 @@
-"""What it costs to measure a layer whose weights are random, at real size, against what is allowed.
+"""Measure the time and memory of the as-if-random measures at realistic size, and compare them with the bounds.
 
-    python benchmarks/as_if_random.py         # 2500 random rows: within a minute in all
-    python benchmarks/as_if_random.py --all   # all rows: minutes
-    python benchmarks/as_if_random.py --branches   # 50 continuations of one network against 50 members: half a minute
+    python benchmarks/as_if_random.py         # 2500 random rows, less than a minute
+    python benchmarks/as_if_random.py --all   # all rows, several minutes
+    python benchmarks/as_if_random.py --branches   # 50 continuations of one network and 50 members, half a minute
 
 N = 4096 inputs, M = 100 samples of the weights, d = 10 units: 409 600 rows and 1.7e11 pairs. The clouds are normal,
-around centres from N(0, I), with widths that make them overlap in part. Wall times of one call of each of the four
-measures; memory is the highest that the process held.
+around centers from N(0, I), and overlap partly. The script prints the wall time of one call of each of the four
+measures and the peak memory of the process.
 """
 
 import argparse
@@ -25,7 +25,7 @@ OVERLAP = 0.5
 QUERIES = 2500
 EPOCHS, REPEATS = 100, 5
 ALLOWED = {True: 600, False: 60}
-"""Seconds for all four measures, on all rows or on some."""
+"""Bound on the seconds for all four measures, on all rows or on a subset."""
 
 MEASURES = (
     {"name": "binning", "bins": 30, "edges": "layer"},
@@ -36,10 +36,10 @@ MEASURES = (
 
 
 def main() -> None:
-    """Do what is asked for."""
+    """Run the selected benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="means over all rows, not over some")
-    parser.add_argument("--branches", action="store_true", help="train continuations and members, measure nothing")
+    parser.add_argument("--all", action="store_true", help="use all rows instead of a subset")
+    parser.add_argument("--branches", action="store_true", help="compare the training of continuations and members")
     asked = parser.parse_args()
     if asked.branches:
         train_branches()
@@ -74,7 +74,7 @@ def train_branches() -> None:
 
 
 def measure_clouds(every: bool) -> None:
-    """Draw the clouds, measure them, print a line for each measure and the whole."""
+    """Draw the clouds, measure them, and print one line per measure and the total."""
     clouds = GaussianClouds.spread_out(INPUTS, UNITS, OVERLAP)
     t, y = clouds.samples(SAMPLES, 0).astype("float32"), clouds.labels
     rows = "all rows" if every else f"{QUERIES} rows"

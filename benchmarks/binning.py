@@ -1,8 +1,8 @@
-"""Binned information against the usual loop of ``numpy.unique``, as a ratio in one run.
+"""Compare binned information with the usual loop of ``numpy.unique``, as a ratio in one run.
 
     python benchmarks/binning.py
 
-The peer is a reimplementation of ours of what the public codes do: bins by ``numpy.digitize``, rows counted by
+The reference is our version of the method in public programs: bins by ``numpy.digitize``, rows counted by
 ``numpy.unique(axis=0)``, once for all rows and once for each class.
 """
 
@@ -18,7 +18,7 @@ BINS = 30
 
 
 def usual(t: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """I(X;T) and I(T;Y) of one layer (sample, dim), in bits."""
+    """Return I(X;T) and I(T;Y) of one layer (sample, dim), in bits."""
     rows = np.digitize(t, np.linspace(-1, 1, BINS))
 
     def entropy(part: np.ndarray) -> float:
@@ -31,7 +31,7 @@ def usual(t: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def seconds(function: Callable[[], object], at_least: float = 1.0) -> float:
-    """Median time of a call, repeated for at least a second."""
+    """Return the median time of a call, repeated for at least a second."""
     function()
     times: list[float] = []
     while sum(times) < at_least:

@@ -1,11 +1,11 @@
-"""What the default run costs: wall time, its shares, peak memory; and that two devices give the bits of one.
+"""Measure the default run: wall time, its shares, peak memory; check that two devices give bit-identical results.
 
     python benchmarks/default_run.py           # `infoplane run szt`, about two minutes on two cores
     python benchmarks/default_run.py --quick   # `infoplane run szt --quick`
     python benchmarks/default_run.py --devices # the quick run on one and on two devices, compared
 
-Shares of training and measuring are wall seconds of each worker thread, summed over threads; compilation lies
-within them and is named beside.
+Training and measuring times are wall seconds of each worker thread, summed over threads. They include compilation,
+which is also printed separately.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 
 
 def measure(quick: bool) -> None:
-    """Run the experiment in this process and print what it cost."""
+    """Run the experiment in this process and print its time and memory."""
     start = time.perf_counter()
     import jax
 

@@ -1,4 +1,4 @@
-"""What the engine costs: storing, workers against threads, resuming a finished run. Ratios in one run.
+"""Measure the overhead of the engine: storing, workers compared with threads, resuming a finished run.
 
 `python benchmarks/engine.py [MEMBERS] [EPOCHS]`
 """
@@ -14,14 +14,14 @@ ROUNDS = 3
 
 
 def seconds_of(*arguments: str) -> float:
-    """Wall time of a command."""
+    """Return the wall time of a command."""
     start = time.perf_counter()
     subprocess.run([sys.executable, "-m", "infoplane", *arguments], check=True, capture_output=True)
     return time.perf_counter() - start
 
 
 def storing_share(folder: Path) -> tuple[float, float]:
-    """Share of the wall time of a run, from its start to its result, that writing and hashing took; and that time."""
+    """Return the share of writing and hashing in the wall time of a run, and the wall time from start to result."""
     events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     spent = sum(event["seconds"]["storing"] for event in events if "storing" in event.get("seconds", {}))
     times = {event["event"]: event["time"] for event in events}
@@ -29,13 +29,13 @@ def storing_share(folder: Path) -> tuple[float, float]:
 
 
 def computing_seconds(folder: Path) -> float:
-    """Wall time between a run's first piece and its last: without starting processes and compiling."""
+    """Return the wall time between the first and the last task of a run, without process start and compilation."""
     times = [event["time"] for event in map(json.loads, (folder / "log.jsonl").open()) if event["event"] == "piece"]
     return times[-1] - times[0]
 
 
 def main(members: str = "50", epochs: str = "8000") -> None:
-    """Print the three figures."""
+    """Print the three ratios."""
     size = ["--members", members, "--set", f"train.epochs={epochs}"]
     with tempfile.TemporaryDirectory() as name:
         root, whole, inner = Path(name), {"serial": [], "workers": []}, {"serial": [], "workers": []}

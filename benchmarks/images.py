@@ -1,12 +1,12 @@
-"""What networks of real width cost: 784-1024-20-20-20-10 on 28 × 28 images, descent with batches of 128.
+"""Measure wide networks: 784-1024-20-20-20-10 on 28 × 28 images, gradient descent with batches of 128.
 
     python benchmarks/images.py                    # training rates as ratios, about two minutes
     python benchmarks/images.py member FOLDER      # one saxe-mnist member on MNIST: 100 epochs, 20 measured
-    python benchmarks/images.py memory [ROWS]      # one member on so many made-up images, 240 000: the largest memory
+    python benchmarks/images.py memory [ROWS]      # peak memory of one member on ROWS synthetic images (240 000)
 
-Rates are examples a second of one network, after compilation, on made-up images (the cost does not depend on them).
-PyTorch (by one thread a core, and by one: the faster counts) and infoplane take turns in a process each, so that what
-else the machine does hits both.
+Rates are examples per second of one network, after compilation, on synthetic images (the time does not depend on the
+content). PyTorch (the faster of one thread per core and a single thread) and infoplane alternate in separate processes,
+so that other load affects both.
 """
 
 import itertools
@@ -26,13 +26,13 @@ ROUNDS = 5
 
 
 def images() -> tuple[np.ndarray, np.ndarray]:
-    """Return made-up images with labels."""
+    """Return synthetic images with labels."""
     rng = np.random.default_rng(0)
     return rng.random((N_TRAIN, 784), np.float32), rng.integers(0, N_CLASSES, N_TRAIN)
 
 
 class Torch:
-    """A plain PyTorch loop over one network; on a busy machine one thread may be faster than one a core."""
+    """A plain PyTorch loop over one network; under load, a single thread may be faster than one per core."""
 
     def __init__(self, threads: int = 0) -> None:
         import torch
@@ -57,7 +57,7 @@ class Torch:
 
 
 class Infoplane:
-    """Networks of a group as runs train them."""
+    """A group of networks, trained as in a run."""
 
     def __init__(self, members: int) -> None:
         import jax
@@ -91,7 +91,7 @@ KINDS = {"torch": Torch, "torch1": lambda: Torch(1), "member1": lambda: Infoplan
 
 
 def serve(kind: str) -> None:
-    """Train an epoch for each line that comes, and answer with the examples a second."""
+    """Train an epoch for each input line, and print the examples per second."""
     nets = KINDS[kind]()
     nets.epoch()
     print("ready", flush=True)
@@ -101,7 +101,7 @@ def serve(kind: str) -> None:
 
 
 def compare() -> None:
-    """Let the kinds take turns and print the medians of the ratios of each round."""
+    """Alternate the programs and print the medians of the ratios of all rounds."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
     started = {kind: subprocess.Popen([sys.executable, __file__, kind], **pipes) for kind in KINDS}
     talk = {kind: (child.stdin, child.stdout) for kind, child in started.items()}
@@ -148,9 +148,9 @@ def member(folder: str) -> None:
 
 
 def memory(rows: int) -> None:
-    """Train one member for an epoch, measure it by bins on all of so many made-up images, and print the largest memory.
+    """Train one member for an epoch, measure it by bins on all synthetic images, and print the peak memory.
 
-    With Gaussian noise too where there are no more than 70 000: the pairs of 240 000 take an hour.
+    Up to 70 000 images are also measured with Gaussian noise; the pairs of 240 000 images would take an hour.
     """
     import infoplane as ip
 

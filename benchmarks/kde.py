@@ -1,10 +1,10 @@
-"""How fast the kernel density bounds are, as ratios measured in one run.
+"""Measure the speed of the kernel density bounds, as ratios in one run.
 
     python benchmarks/kde.py            # 4096 rows, about a minute
     python benchmarks/kde.py --large    # also 60 000 x 128 and 70 000 rows of a 20-unit layer: minutes, 1 GiB
 
-The references are our own short versions of what is usually done: the full matrix of distances, `logsumexp`
-over its rows for each bound, and all of it again within each class. Times are wall times, best of several.
+The references are our short versions of the usual method: the full matrix of distances, `logsumexp` over its rows for
+each bound, and the same within each class. Times are wall times, best of several.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from infoplane.estimators.kde import Kde
 
 
 def usual(t, y, variance, dtype):
-    """I(X;T) and I(T;Y), upper and lower bound, from full matrices of distances."""
+    """Return I(X;T) and I(T;Y), upper and lower bound, from full matrices of distances."""
 
     def bound(rows, v):
         norms = (rows**2).sum(1)
@@ -40,7 +40,7 @@ def usual(t, y, variance, dtype):
 
 
 def ours(t, y, variance):
-    """The same four numbers by `Kde`."""
+    """Return the same four values by `Kde`."""
     values = Kde(variance=variance).measure(Layers(np.ascontiguousarray(t.T)[None], y))
     upper, lower = values.input.bits[0], values.input.lower[0]
     within_lower = upper - values.label.upper[0]  # upper - Σ p(y) lower_y is the label's upper bound
@@ -48,7 +48,7 @@ def ours(t, y, variance):
 
 
 def best(function, repeats):
-    """Shortest wall time and shortest CPU time of several calls after a first one, in seconds, and the value."""
+    """Return the shortest wall time and CPU time of several calls after a first call, in seconds, and the value."""
     value, wall, cpu = function(), np.inf, np.inf
     for _ in range(repeats):
         start, start_cpu = time.perf_counter(), time.process_time()
@@ -58,7 +58,7 @@ def best(function, repeats):
 
 
 def trained_layers(x, y, hidden, epochs):
-    """Activations of a tanh network after training, layer by layer."""
+    """Return the activations of a trained tanh network, layer by layer."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
 
@@ -78,7 +78,7 @@ def trained_layers(x, y, hidden, epochs):
 
 
 def against_the_usual(layers, y):
-    """4096 x 10: against float64 and float32 NumPy."""
+    """Compare with float64 and float32 NumPy on 4096 x 10."""
     t, variance = layers[0], 0.1
     wall, _, values = best(partial(ours, t, y, variance), 20)
     for name, dtype, target in (("float64", np.float64, 40), ("float32", np.float32, 5)):
@@ -91,7 +91,7 @@ def against_the_usual(layers, y):
 
 
 def pruned_against_dense(layers, y, variance, repeats):
-    """Dense and pruned pass over the same layers, CPU time (wall time in brackets)."""
+    """Compare the dense and the pruned pass on the same layers, by CPU time (wall time in brackets)."""
     totals = np.zeros(4)
     for t in layers:
         rows, radius = unit_ball(np.ascontiguousarray(t.T))
@@ -103,13 +103,13 @@ def pruned_against_dense(layers, y, variance, repeats):
         print(
             f"{len(t)} x {t.shape[1]}, variance {variance}: dense {dense_cpu * 1e3:.1f} ms, "
             f"pruned {cpu * 1e3:.1f} ms: {dense_cpu / cpu:.2f}x ({dense_wall / wall:.2f}x), {sums.copies} copies, "
-            f"{sums.skipped:.0%} left out, error below {sums.error:.0e} bits"
+            f"{sums.skipped:.0%} pruned, error below {sums.error:.0e} bits"
         )
     print(f"  all layers: {totals[0] / totals[1]:.2f}x CPU, {totals[2] / totals[3]:.2f}x wall")
 
 
 def against_the_product(n=60_000, dim=128, strip=1024):
-    """Against the bare float32 matrix product over the same half of all pairs."""
+    """Compare with the float32 matrix product alone, over the same half of all pairs."""
     t = np.random.default_rng(0).standard_normal((n, dim), dtype=np.float32)
     y = np.arange(n) % 10
     buffer = np.empty((strip, n), np.float32)
@@ -119,7 +119,7 @@ def against_the_product(n=60_000, dim=128, strip=1024):
             rows = t[start : start + strip]
             np.matmul(rows, t[start:].T, out=buffer[: len(rows), : n - start])
 
-    for variance in (0.1, 100.0):  # saturated, and every kernel needed
+    for variance in (0.1, 100.0):  # saturated; every kernel is needed
         bare, _, _ = best(product, 1)
         wall, _, _ = best(partial(ours, t, y, variance), 1)
         print(
@@ -129,7 +129,7 @@ def against_the_product(n=60_000, dim=128, strip=1024):
 
 
 def noisy_digits(n):
-    """The bundled 8 x 8 digits, repeated with pixel noise to n rows."""
+    """Return the bundled 8 x 8 digits, repeated with pixel noise to n rows."""
     from sklearn.datasets import load_digits
 
     digits, rng = load_digits(), np.random.default_rng(0)
@@ -138,7 +138,7 @@ def noisy_digits(n):
 
 
 def peak_gib():
-    """Peak memory of this process in GiB."""
+    """Return the peak memory of this process in GiB."""
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -1,12 +1,12 @@
-"""How fast the estimators from nearest neighbours are, as ratios measured in one run.
+"""Measure the speed of the nearest-neighbor estimators, as ratios in one run.
 
     python benchmarks/neighbors.py            # 10 000 samples, about two minutes
-    python benchmarks/neighbors.py --large    # also 50 000 samples of 5 x 5: minutes more
+    python benchmarks/neighbors.py --large    # also 50 000 samples of 5 x 5, several more minutes
     python benchmarks/neighbors.py --nulls    # shuffles only
 
-Peers: scikit-learn as it is installed; two short versions of our own of what libraries do in several dimensions,
-k-d trees with radius counts (SciPy's with all cores, scikit-learn's as NPEET uses them); and the two bare matrix
-products of all pairs of samples. Times are wall times, but for shuffles, best of several. All numbers in bits.
+References: the installed scikit-learn; two short versions of the usual method in several dimensions, k-d trees with
+radius counts (SciPy's with all cores, scikit-learn's as in NPEET); and two matrix products of all pairs of samples.
+Times are wall times, best of several; shuffles use CPU times. All values are in bits.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from infoplane.truth.speed import SHUFFLES, products, with_null, with_sklearn, w
 
 
 def normal_pair(n, dims, rho, seed=0):
-    """Jointly normal variables with correlation rho in each coordinate, of variance 1."""
+    """Return jointly normal variables of variance 1 with correlation rho in each coordinate."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, dims))
     return x, rho * x + math.sqrt(1 - rho**2) * rng.standard_normal((n, dims))
 
 
 def best(function, repeats):
-    """Shortest wall time of several calls in seconds, and the value."""
+    """Return the shortest wall time of several calls in seconds, and the value."""
     value, shortest = None, np.inf
     for _ in range(repeats):
         start = time.perf_counter()
@@ -40,12 +40,12 @@ def best(function, repeats):
 
 
 def ours(x, y, name="ksg1", **params):
-    """Our estimate in bits."""
+    """Return our estimate in bits."""
     return ip.mutual_information(x, y, name, **params).bits
 
 
 def against_sklearn(n):
-    """Two numbers: scikit-learn's own function."""
+    """Compare with the function of scikit-learn on one coordinate per side."""
     x, y = normal_pair(n, 1, 0.8)
     theirs, other = best(partial(with_sklearn, x, y), 5)
     wall, value = best(partial(ours, x, y), 10)
@@ -56,7 +56,7 @@ def against_sklearn(n):
 
 
 def against_trees(n, dims):
-    """Several coordinates: trees with radius counts."""
+    """Compare with trees and radius counts on several coordinates."""
     x, y = normal_pair(n, dims, 0.6)
     x, y = (part / np.sqrt(part.var(axis=0).mean()) for part in (x, y))
     wall, value = best(partial(ours, x, y), 7)
@@ -68,7 +68,7 @@ def against_trees(n, dims):
 
 
 def against_products(n, dims):
-    """Many coordinates: the two bare products of all pairs."""
+    """Compare with two matrix products of all pairs on many coordinates."""
     x, y = normal_pair(n, dims, 0.3)
     bare = {name: best(partial(products, x, y, name), 3)[0] for name in ("float32", "float64")}
     for norm in ("max", "euclidean"):
@@ -85,7 +85,7 @@ def against_products(n, dims):
 
 
 def null_of_shuffles(n, dims, name, kind="continuous"):
-    """A null of shuffles against one estimate, both as a user calls them: CPU times, which other work adds less to."""
+    """Compare a null distribution with one estimate, by CPU time, which depends less on other load."""
     x, y = normal_pair(n, dims, 0.6)
     if kind == "labels":
         y = (y[:, 0] > 0).astype(int)
@@ -105,14 +105,14 @@ def null_of_shuffles(n, dims, name, kind="continuous"):
 
 
 def cpu_and_wall(function):
-    """Seconds of the processor and of the clock that a call takes."""
+    """Return the CPU time and the wall time of a call in seconds."""
     wall, cpu = time.perf_counter(), time.process_time()
     function()
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
 def large():
-    """50 000 samples of 5 x 5, and the peak memory of the process."""
+    """Measure 50 000 samples of 5 x 5, and the peak memory of the process."""
     x, y = normal_pair(50_000, 5, 0.6)
     wall, value = best(partial(ours, x, y), 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -121,7 +121,7 @@ def large():
 
 def main():
     """Run the parts and print the ratios."""
-    parser = argparse.ArgumentParser(description="Speed of the estimators from nearest neighbours.")
+    parser = argparse.ArgumentParser(description="Speed of the nearest-neighbor estimators.")
     parser.add_argument("--large", action="store_true", help="50 000 samples of 5 x 5 first")
     parser.add_argument("--nulls", action="store_true", help="the nulls only")
     parser.add_argument("--n", type=int, default=10_000, help="samples")

@@ -1,10 +1,10 @@
-"""What a report costs: its size, the time to write it, and the time from opening it to the first plane drawn.
+"""Measure a report: its size, the time to write it, and the time from opening to the first drawn plane.
 
     python benchmarks/report.py
 
-A result of 50 networks, 300 measured epochs, 7 layers and 2 estimators: random walks, whose last digits compress no
-better than those of measured ones. Needs ``pip install -e '.[browser]'`` and Chromium. A page with Plotly alone,
-compressed in the same way, and a panel of seven dots is opened in turns with it. The time begins with the request
+The result has 50 networks, 300 measured epochs, 7 layers and 2 estimators. Its values are random walks, which compress
+no better than measured values. Needs ``pip install -e '.[browser]'`` and Chromium. For comparison, the script also
+opens a page that contains only Plotly, compressed in the same way, and seven dots. The time begins with the request
 for the page and ends when the first plane and its curves are drawn.
 """
 
@@ -50,7 +50,7 @@ ALONE = """<!doctype html><meta charset="utf-8"><div id="plane" style="height: 2
 
 
 def make_result() -> xr.Dataset:
-    """Return a result of random walks in the plane, with flags of a third of the values."""
+    """Return a result of random walks in the plane; a third of the values have flags."""
     generator = np.random.default_rng(0)
     names = [spec["name"] for spec in ESTIMATORS]
     shape = (len(names), N_MEMBERS, N_EPOCHS, N_LAYERS, 2)
@@ -77,7 +77,7 @@ def make_result() -> xr.Dataset:
 
 
 def write_alone(path: Path) -> Path:
-    """Write a page of Plotly alone."""
+    """Write a page that contains only Plotly."""
     plotly = base64.b64encode(zlib.compress(get_plotlyjs().encode(), 6)).decode()
     path.write_text(ALONE.format(plotly=plotly))
     return path
@@ -99,9 +99,9 @@ def seconds_to_open(browser: Browser, path: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Write the page, open it several times, and print what it cost beside what it may."""
+    """Write the page, open it several times, and print its size and times with their bounds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="how often each page is opened (default: 5)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of times that each page is opened (default: 5)")
     rounds = parser.parse_args().rounds
     ds = make_result()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

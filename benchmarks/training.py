@@ -1,10 +1,10 @@
-"""How fast the networks of the 12-bit task train, as ratios to plain PyTorch, to Keras and to one device.
+"""Measure the training speed on the 12-bit task, as ratios to plain PyTorch, to Keras and to one device.
 
     python benchmarks/training.py            # everything, about three minutes
     python benchmarks/training.py members50  # one row
 
-Each row runs in a process of its own on the same task: 12-10-7-5-4-3-2, tanh, Adam 4e-4, batch 256, 3277 rows.
-A rate is net-epochs per second after compilation. Rows whose package is not installed are left out.
+Each row runs in a separate process on the same task: 12-10-7-5-4-3-2, tanh, Adam 4e-4, batch 256, 3277 rows.
+A rate is net-epochs per second after compilation. Rows with a missing package are left out.
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ HIDDEN, BATCH, RATE, N_TRAIN = (10, 7, 5, 4, 3), 256, 4e-4, 3277
 
 
 def infoplane_rate(members: int, epochs: int, n_devices: int, group_width: int = 25) -> float:
-    """Net-epochs per second of infoplane's own training, one thread a device."""
+    """Return the net-epochs per second of infoplane, with one thread per device."""
     import threading
 
     import jax
@@ -57,7 +57,7 @@ def infoplane_rate(members: int, epochs: int, n_devices: int, group_width: int =
 
 
 def torch_rate(epochs: int = 40) -> float:
-    """Net-epochs per second of a plain PyTorch loop over one network."""
+    """Return the net-epochs per second of a plain PyTorch loop over one network."""
     import torch
 
     torch.manual_seed(0)
@@ -78,7 +78,7 @@ def torch_rate(epochs: int = 40) -> float:
 
 
 def keras_rate(epochs: int = 40) -> float:
-    """Net-epochs per second of Keras ``fit`` on its JAX back end."""
+    """Return the net-epochs per second of Keras ``fit`` on its JAX back end."""
     os.environ["KERAS_BACKEND"] = "jax"
     import keras
 
