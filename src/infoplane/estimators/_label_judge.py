@@ -7,13 +7,16 @@ import numpy as np
 from jaxtyping import Float
 
 from infoplane.errors import InputError
-from infoplane.estimators._label_orders import shuffled_orders
+from infoplane.estimators._label_orders import SHUFFLES, shuffled_orders
 from infoplane.estimators.base import LayerEstimator, Layers, LayerValues, Values
 from infoplane.estimators.discrete import entropy_of_counts
 from infoplane.estimators.pair import ABOVE_ENTROPY, LabelEstimator, PairValue, within_entropy
 
 LEVEL = 0.01
 """Probability that a value of labels assigned at random passes the comparison."""
+
+FIRST_SHUFFLES, FIRST_LEVEL = 3, 0.002
+"""Shuffles and level of a first, cheap comparison. Most trained layers pass it by far and need no other."""
 
 RESOLUTION = 1e-6
 """Bits by which a value must exceed the shuffled ones where these do not scatter at all."""
@@ -30,7 +33,8 @@ def judge_labels(
     ``above-entropy``: the value exceeds H(Y), which no information about Y can; ``upper`` is at most H(Y).
 
     ``uninformative``: the value does not exceed what the same layer gives with shuffled labels: a one-sided test of
-    the value against those of `shuffled_orders` by Student's t, at the level `LEVEL`.
+    the value against those of `shuffled_orders` by Student's t, at the level `LEVEL`. Saturated layers are not
+    compared, since any labels give them nearly H(Y).
 
     Args:
         layers: the batch that was measured.
@@ -44,7 +48,7 @@ def judge_labels(
     return dataclasses.replace(values, label=_noted(values.label, notes, layers))
 
 
-def random_labels_suffice(bits: float, shuffled: Float[np.ndarray, " shuffle"]) -> bool:
+def random_labels_suffice(bits: float, shuffled: Float[np.ndarray, " shuffle"], level: float = LEVEL) -> bool:
     """Say whether a value does not exceed those of shuffled labels; see `judge_labels`.
 
     A new value of the same normal distribution exceeds mean + t·sd·√(1 + 1/P) of P others with the probability of
@@ -57,7 +61,7 @@ def random_labels_suffice(bits: float, shuffled: Float[np.ndarray, " shuffle"]) 
     if not np.isfinite(shuffled).all() or bits == math.inf:
         return False
     n = len(shuffled)
-    margin = float(stdtrit(n - 1, 1 - LEVEL)) * float(shuffled.std(ddof=1)) * math.sqrt(1 + 1 / n)
+    margin = float(stdtrit(n - 1, 1 - level)) * float(shuffled.std(ddof=1)) * math.sqrt(1 + 1 / n)
     return bool(bits <= shuffled.mean() + max(margin, RESOLUTION))
 
 
@@ -78,7 +82,7 @@ def _notes(
     if estimator.quantity == "Shannon" and not isinstance(estimator, LabelEstimator):  # which does so itself
         bounded = within_entropy(PairValue(bits), layers.class_counts)
         notes |= {ABOVE_ENTROPY: bounded.reason} if bounded.flags else {}
-    if shuffles:
+    if shuffles and "saturated" not in flags | set(notes):
         notes["uninformative"] = _uninformative(layers, estimator, index)
     return {flag: words for flag, words in notes.items() if words}
 
@@ -104,22 +108,30 @@ def _noted(label: Values, notes: list[dict[str, str]], layers: Layers) -> Values
 
 
 def _uninformative(layers: Layers, estimator: LayerEstimator, index: int) -> str:
-    """Say what shuffled labels give where a label value is no larger, else return nothing.
+    """Say what shuffled labels give if a label value is no larger, else return nothing.
 
-    Few rows are enough to see that most trained layers are informative; only where they are not, more are looked at.
+    Few rows and shuffles show that most trained layers are informative. Only the other layers need more of them.
     """
     orders, words = shuffled_orders(layers.n_samples), ""
-    for rows in dict.fromkeys(min(rows, layers.n_samples) for rows in estimator.shuffle_rows):
+    for rows, shuffles, level in _comparisons(estimator.shuffle_rows, layers.n_samples):
         try:
-            bits = estimator.label_bits(layers, index, orders, rows)
+            bits = estimator.label_bits(layers, index, orders[: 1 + shuffles], rows)
         except InputError:  # too few rows for this estimator
             continue
         if np.isnan(bits).any():
             continue
-        if not random_labels_suffice(float(bits[0]), bits[1:]):
+        if not random_labels_suffice(float(bits[0]), bits[1:], level):
             return ""
         words = _in_words(bits, rows, layers.n_samples)
     return words
+
+
+def _comparisons(rows: tuple[int, ...], n: int) -> list[tuple[int, int, float]]:
+    """Rows, shuffles and level of each comparison; the first uses the smallest number of rows."""
+    if not rows:
+        return []
+    first, *larger = dict.fromkeys(min(number, n) for number in rows)
+    return [(first, FIRST_SHUFFLES, FIRST_LEVEL), *((number, SHUFFLES, LEVEL) for number in larger or [first])]
 
 
 def _in_words(bits: Float[np.ndarray, " order"], rows: int, n: int) -> str:

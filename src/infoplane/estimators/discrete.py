@@ -338,27 +338,38 @@ def information_of_labels(
     n_classes: int,
     correction: str = "none",
 ) -> Float[np.ndarray, " set"]:
-    """I(T;Y) of one layer with several arrays of labels in bits; the cells are numbered once.
+    """I(T;Y) of one layer with the same labels in several orders, in bits; the cells are numbered once.
 
     Args:
         codes: which cell each sample falls into.
-        labels: classes 0…C−1 of the samples, one array a row.
+        labels: classes 0…C−1 of the samples, one order a row.
         n_classes: C.
         correction: one of `CORRECTIONS`.
     """
     check_correction(correction)
-    cells = np.unique(codes, return_inverse=True)[1].reshape(-1)
-    n_cells, n_samples = int(cells.max()) + 1, len(codes)
+    _, cells, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    n_cells, n_samples = len(counts), len(codes)
     if n_cells == 1:
         return np.zeros(len(labels))
-    width = np.uint16 if n_cells * n_classes <= 2**16 else np.uint32 if n_cells * n_classes <= 2**32 else np.uint64
+    h_cells = float(_row_entropies(Runs(counts, np.array([n_cells])), n_samples, correction, [n_cells])[0])
+    h_labels = _label_entropy(labels[0], n_classes, correction)
+    alphabets = [n_cells * n_classes] * len(labels)
+    pairs = _pair_counts(cells.reshape(-1), labels, n_cells, n_classes)
+    return h_cells + h_labels - _row_entropies(pairs, n_samples, correction, alphabets)
+
+
+def _pair_counts(
+    cells: Integer[np.ndarray, " sample"], labels: Integer[np.ndarray, "set sample"], n_cells: int, n_classes: int
+) -> Runs:
+    """Count the samples of each pair of a cell and a class, for each row of labels; empty pairs are left out."""
+    n_pairs = n_cells * n_classes
+    if n_pairs <= 8 * len(cells):  # counting into a table is faster than sorting unless most of the table is empty
+        counts = np.stack([np.bincount(cells * n_classes + row, minlength=n_pairs) for row in labels])
+        return Runs(counts[counts > 0], np.count_nonzero(counts, axis=1))
+    width = np.uint32 if n_pairs <= 2**32 else np.uint64
     pairs = cells.astype(width) * width(n_classes) + labels.astype(width)
     pairs.sort(axis=1)
-    counts = sorted_counts(np.sort(cells.astype(width))[None])
-    h_cells = float(_row_entropies(counts, n_samples, correction, [n_cells])[0])
-    h_labels = np.array([_label_entropy(row, n_classes, correction) for row in labels])
-    alphabets = [n_cells * n_classes] * len(labels)
-    return h_cells + h_labels - _row_entropies(sorted_counts(pairs), n_samples, correction, alphabets)
+    return sorted_counts(pairs)
 
 
 def _row_entropies(runs: Runs, n_samples: int, correction: str, alphabets: list[int]) -> Float[np.ndarray, " row"]:

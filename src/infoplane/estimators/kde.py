@@ -86,7 +86,7 @@ class Kde(EntropyEstimator, SharedPass):
     """
 
     name: ClassVar[str] = "kde"
-    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 1024)
+    shuffle_rows: ClassVar[tuple[int, ...]] = (64, 256, 1024)
 
     variance: float | tuple[float, ...] = 0.1
     relative: bool = False

@@ -94,7 +94,7 @@ class Noisy(EntropyEstimator):
     draws: int = 2
     seed: int = 0
     name: ClassVar[str] = "noisy"
-    shuffle_rows: ClassVar[tuple[int, ...]] = (256, 1024)
+    shuffle_rows: ClassVar[tuple[int, ...]] = (64, 256, 1024)
 
     def __post_init__(self) -> None:
         if not 0 < self.variance < math.inf:
