@@ -112,7 +112,7 @@ def write_page(page, lines):
     """Replace the table of a page of the documentation."""
     head, _, rest = page.read_text().partition(BEGIN)
     rows = [f"| {line['fault']} | {line['tries']} | {line['outcome']} |\n" for line in lines]
-    table = ["| what was done | tries | what came of it |\n", "|---|---|---|\n", *rows]
+    table = ["| fault | tries | result |\n", "|---|---|---|\n", *rows]
     page.write_text(head + BEGIN + "".join(table) + END + rest.partition(END)[2])
 
 

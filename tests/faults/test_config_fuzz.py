@@ -119,7 +119,8 @@ def test_any_configuration_is_taken_or_refused_in_one_line(tmp_path_factory, tal
     tally(
         "configurations drawn by hypothesis",
         sum(counts.values()),
-        f"0 tracebacks; {counts['refused']} refused with exit code 2 in one line, {counts['taken']} valid ones taken",
+        f"0 tracebacks; {counts['refused']} rejected with exit code 2 in one line, "
+        f"{counts['taken']} valid configurations accepted",
     )
 
 

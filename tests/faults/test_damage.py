@@ -52,7 +52,7 @@ def test_a_file_cut_short_is_found_told_of_and_made_again(sound, tmp_path, tally
     tally(
         f"truncation at random lengths: {kind}",
         tries,
-        f"{tries} of {tries} found, told of, made again where it is still needed; the same bits",
+        f"{tries} of {tries} detected, reported and recomputed if needed; the same bits",
     )
 
 
@@ -78,8 +78,8 @@ def test_a_log_cut_short_changes_no_number_and_lost_checksums_are_told_of(sound,
     tally(
         "truncation at random lengths: log",
         tries,
-        f"{tries} of {tries} give the same bits; {told_of} had lost checksums of files that are still there, all told "
-        "of; the others had lost nothing that is needed",
+        f"{tries} of {tries} give the same bits; {told_of} lost checksums of existing files, all "
+        "reported; the other logs lost nothing that is needed",
     )
 
 
@@ -94,12 +94,12 @@ def test_a_run_json_cut_short_is_refused(sound, tmp_path, tally, tries):
         ds, told = resumed(folder)
         assert ds is None
         assert str(path) in told[0] or str(folder) in told[0]
-    tally("truncation at random lengths: run.json", tries, f"{tries} of {tries} refused, the path named")
+    tally("truncation at random lengths: run.json", tries, f"{tries} of {tries} rejected, with the path")
 
 
 @pytest.mark.parametrize("tries", [10, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_flipped_bit_anywhere_in_a_run_changes_no_number(sound, tmp_path, tally, tries):
-    draw, counts = random.Random(5), {"refused": 0, "told of and made again": 0, "without effect": 0}
+    draw, counts = random.Random(5), {"rejected": 0, "reported and recomputed": 0, "without effect": 0}
     files = sorted(path.relative_to(sound[0]) for path in sound[0].rglob("*") if path.is_file() and path.stat().st_size)
     sizes, loaded = [(sound[0] / name).stat().st_size for name in files], 0
     for number in range(tries):
@@ -123,7 +123,7 @@ def test_a_flipped_bit_anywhere_in_a_run_changes_no_number(sound, tmp_path, tall
         assert ds is not None or path.name == "run.json"
         if path.suffix == ".npz" or path.name == "results.nc":
             assert len(told) == 1
-        counts["refused" if ds is None else "told of and made again" if told else "without effect"] += 1
+        counts["rejected" if ds is None else "reported and recomputed" if told else "without effect"] += 1
         shutil.rmtree(folder)
     told = ", ".join(f"{count} {what}" for what, count in counts.items())
     tally("single bits flipped anywhere in a run's folder", tries, f"0 silently different values ({told})")

@@ -73,6 +73,6 @@ def test_one_poison_task_among_fifty_costs_its_own_row(children, tmp_path, tally
     tally(
         "a task among 50 that kills every worker it is given to",
         1,
-        f"49 rows equal to the bit to the serial run, 1 NaN with its reason after 3 tries ({failed['reason'][:50]}…), "
+        f"49 rows bit-identical to the serial run, 1 NaN with its reason after 3 tries ({failed['reason'][:50]}…), "
         "exit code 1",
     )

@@ -247,7 +247,7 @@ def test_a_worker_of_other_versions_that_joins_late_gets_no_task(small, tmp_path
     tally_of(
         "a worker of other versions that joins a running cluster",
         1,
-        "refused, told and recorded; every result carries the versions it was computed with; the same bits",
+        "rejected, reported and recorded; every result has the versions of its computation; the same bits",
     )
 
 
