@@ -136,6 +136,7 @@ def test_export_writes_a_row_for_every_number(finished):
     assert f"{folder / 'information.csv'}: {len(lines) - 1} rows" in out
 
 
+@pytest.mark.slow
 def test_plot_draws_the_figures_again(finished):
     folder = finished[0]
     before = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
@@ -381,6 +382,7 @@ cli.main()
 # ---- all experiments
 
 
+@pytest.mark.slow
 def test_run_all_runs_those_that_are_meant_and_leaves_finished_ones_alone(tmp_path, monkeypatch, without_figures):
     keys = {"members": 1, "model": {"hidden": [3]}, "train": {"epochs": 2, "batch_size": 1024}}
     options = {"title": "", "source": "", "quick": {}, "paper": {}, "paper_note": ""}

@@ -141,6 +141,7 @@ def display(monkeypatch):
     return shown
 
 
+@pytest.mark.slow
 def test_a_run_in_a_notebook_draws_one_bar_in_its_place(display, tmp_path):
     ip.run(
         "szt",

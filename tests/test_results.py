@@ -115,6 +115,7 @@ def test_every_damage_in_a_runs_folder_is_refused(saved, tmp_path):
             results.load(tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # h5netcdf on a damaged root
 def test_damage_in_a_lone_file_is_refused_or_changes_nothing(saved, tmp_path):
     folder, ds = saved

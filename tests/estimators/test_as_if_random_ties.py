@@ -93,6 +93,7 @@ def test_four_levels_meet_the_sum_over_cells():
     assert np.mean(bits) == pytest.approx(cell_bits(table), abs=0.04)
 
 
+@pytest.mark.slow
 def test_gaussian_clouds_near_1_in_float32_keep_their_information():
     """Steps of 6e-8 below clouds of 6e-7 change less than 0.01 bits."""
     clouds = GaussianClouds.spread_out(32, 2, 0.3)

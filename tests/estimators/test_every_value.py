@@ -18,7 +18,7 @@ import infoplane as ip
 
 LN2 = math.log(2)
 REPLICATES = 5
-N_CALLS, N_FAST = 1000, 60
+N_CALLS, N_FAST = 1000, 20
 SIZES = (12, 40, 150, 400, 1000)
 
 PAIRS = ("auto", "ksg1", "ksg2", "mixed-ksg", "kl", "lnn", "lnc", "lga", "gaussian", "copula", "sliced")
@@ -313,7 +313,7 @@ CLEAN = [
 
 
 @pytest.mark.parametrize(("estimator", "kind"), CLEAN)
-@pytest.mark.parametrize("n", [150, 1000])
+@pytest.mark.parametrize("n", [150, pytest.param(1000, marks=pytest.mark.slow)])
 def test_clean_data_get_no_flag(estimator, kind, n):
     for replicate in range(3):
         call = Call(estimator, kind, "as they are", n, "pair", 7)

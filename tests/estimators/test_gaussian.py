@@ -54,6 +54,7 @@ def test_one_coordinate_each_side_is_the_correlation_coefficient():
     assert PLAIN(x[:, 0], y[:, 0]).bits == pytest.approx(-math.log2(1 - r**2) / 2, abs=1e-13)
 
 
+@pytest.mark.slow
 def test_fifty_times_fifty_dimensions_raw_and_corrected():
     # ρ = .3 a pair: 2.3578 nats. Raw 2.4725 and corrected 2.347 were measured on this draw by another program.
     x, y = normal_pair(10_000, 50, 0.3)
@@ -306,6 +307,7 @@ def test_information_of_a_label_bounds_that_of_gaussian_classes_from_above():
     assert Gaussian()(x, y).bits == pytest.approx(0.5, abs=4 * 0.006)  # standard error of the sample 0.006
 
 
+@pytest.mark.slow
 def test_independent_labels_have_no_information_on_average():
     rng = np.random.default_rng(3)
     bits = [Gaussian()(rng.standard_normal((40, 3)), np.arange(40) % 4).bits for _ in range(400)]

@@ -321,6 +321,7 @@ def peak_gib(n, dim, variance):
     return float(done.stdout)
 
 
+@pytest.mark.slow
 @linux
 def test_50000_rows_stay_below_0_9_gib():
     assert peak_gib(50_000, 10, 0.1) < 0.9  # the full matrix would take 20 GB

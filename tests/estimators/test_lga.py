@@ -259,6 +259,7 @@ def test_increasing_maps_of_single_coordinates_change_nothing_on_normal_scores(p
     assert Lga(marginals="normal")(x**3, np.exp(y)).bits == Lga(marginals="normal")(x, y).bits
 
 
+@pytest.mark.slow
 def test_coordinates_are_made_normal_where_they_are_clearly_not(pair):
     x, y = Normal.pairs([0.8], (1, 1)).sample(3000, 1)
     assert Lga()(x, y).bits == Lga(marginals="as-is")(x, y).bits

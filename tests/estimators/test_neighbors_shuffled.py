@@ -58,7 +58,7 @@ def test_a_label_that_occurs_once_is_left_out_of_each_shuffle():
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
-@pytest.mark.parametrize("norm", ["max", "euclidean"])
+@pytest.mark.parametrize("norm", ["max", pytest.param("euclidean", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("data", ["normal", "tails", "copies", "clusters", "grid", "line beside two"])
 def test_many_shuffles_give_what_each_gives(name, norm, data):
     """Nine shuffles of 600 samples use lists of 67 near samples, which are too short for some."""

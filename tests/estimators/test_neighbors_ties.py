@@ -66,7 +66,7 @@ def rounded_normal_bits(rho, step):
     return table_bits(np.einsum("xgy,xg->xy", np.diff(below, axis=2), stats.norm.pdf(x) * weights * step / 2))
 
 
-@pytest.mark.parametrize("n", [500, 3000])
+@pytest.mark.parametrize("n", [500, pytest.param(3000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("name", PAIRS)
 def test_independent_values_on_a_grid_have_no_information(name, grid, n):

@@ -64,8 +64,8 @@ def test_equal_rows_have_a_radius_of_nought():
 
 
 @pytest.mark.parametrize("n", [700, 1024, 1300])
-@pytest.mark.parametrize("blocks", [1, 2, 3])
-@pytest.mark.parametrize("scale", [4.0, 1000.0, 2e4])
+@pytest.mark.parametrize("blocks", [1, *(pytest.param(blocks, marks=pytest.mark.slow) for blocks in (2, 3))])
+@pytest.mark.parametrize("scale", [1000.0, *(pytest.param(scale, marks=pytest.mark.slow) for scale in (4.0, 2e4))])
 def test_two_parts_at_a_time_give_the_sums_of_all(monkeypatch, n, blocks, scale):
     """Tiles of one to three blocks of 128 rows; the last one is shorter, and rows are merged."""
     rows, _ = unit_ball(layer(n))
@@ -100,6 +100,7 @@ def test_other_estimators_make_its_rows_when_they_need_them(monkeypatch, estimat
         assert one.flags == other.flags
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variance", [1e-4, 0.1])
 def test_a_layer_too_large_to_copy_is_measured_alike(monkeypatch, variance):
     t, y = layer(1300).T, np.arange(1300) % 3

@@ -33,6 +33,7 @@ def test_one_dimension_each_side_is_the_estimator_itself(pair):
         assert value.kind == "sliced"
 
 
+@pytest.mark.slow
 def test_normals_have_the_average_over_the_circle():
     # Two normals each side, correlation ρ of the first coordinates: with θ, φ at angles a, b the projections have
     # correlation ρ cos a cos b, so SI is the mean of −½ log2(1 − ρ² cos²a cos²b) over both angles.

@@ -91,6 +91,7 @@ def test_standard_error_of_a_mean_is_the_known_one():
     assert np.std(errors) * math.sqrt(400) < 2 / math.sqrt(96)
 
 
+@pytest.mark.slow
 def test_standard_error_of_the_gaussian_is_the_asymptotic_one():
     # ρ/√N nats (delta method on Fisher's variance of a correlation).
     found = [measured(Gaussian(), *normal_pair(2000, rho=0.7, seed=seed)).std_error for seed in range(10)]

@@ -45,6 +45,7 @@ def apart():
     return nets, *trained(nets, [3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["sgd", "adam"])
 def test_apart_and_together_train_the_same_networks(optimiser):
     (one, curves), (other, expected) = (trained(group(kind, optimiser=optimiser), [3]) for kind in (Wide, Together))

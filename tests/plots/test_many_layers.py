@@ -29,13 +29,17 @@ def coinciding(ds):
     return ds
 
 
-@pytest.fixture(params=MANY)
+@pytest.fixture(params=[*MANY[:-1], pytest.param(MANY[-1], marks=pytest.mark.slow)])
 def count(request):
     return request.param
 
 
 CASES = [
-    pytest.param((count, names, change), id=f"{count}-{names.__name__}-{kind}")
+    pytest.param(
+        (count, names, change),
+        id=f"{count}-{names.__name__}-{kind}",
+        marks=pytest.mark.slow if count == MANY[-1] and kind == "distinct" else (),
+    )
     for count in MANY
     for kind, change in {"coinciding": coinciding, "distinct": lambda ds: ds}.items()
     for names in (plain_names, hostile_names)
@@ -93,6 +97,7 @@ def test_layers_at_one_point_are_one_label_with_their_number(make_result, count)
     assert f"input, {layers[0]} … {layers[n_first - 1]} ({n_first})" in texts
 
 
+@pytest.mark.slow
 def test_panels_of_planes_keep_their_size(make_result, count):
     ds = coinciding(make_result(members=2, layers=hostile_names(count), epochs=(0, 40), estimators=("binning", "kde")))
     figure = plots.planes(ds)

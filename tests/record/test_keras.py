@@ -323,6 +323,7 @@ def test_inputs_of_a_wrong_shape_name_their_shape_and_the_expected_one():
 # ---- the other back end
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("INFOPLANE_OTHER_BACKEND" in os.environ, reason="this is the other back end")
 def test_all_this_holds_on_the_other_back_end():
     other = "torch" if BACKEND == "jax" else "jax"

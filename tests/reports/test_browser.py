@@ -412,8 +412,8 @@ NAMED = """() => {
 }"""
 
 
-@pytest.mark.parametrize("count", [10, 60, 200])
-@pytest.mark.parametrize("width", [302, 1280])  # 302 pixels are 8 cm
+@pytest.mark.parametrize("count", [10, 60, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("width", [302, pytest.param(1280, marks=pytest.mark.slow)])  # 302 pixels are 8 cm
 def test_names_of_many_layers_are_short_and_apart(make_result, tmp_path, browser, count, width):
     layers = tuple(f"layer{1 + 4 * place // count}.{place}" for place in range(count))
     ds = make_result(members=1, layers=layers)

@@ -141,6 +141,7 @@ def test_other_settings_are_refused_and_named(copy):
         ip.resume(copy, **{"data.samples": 30})
 
 
+@pytest.mark.slow
 def test_a_new_run_starts_beside_the_old_one(copy):
     ds = ip.resume(copy, force_new=True, members=1)
     assert ds.attrs["folder"] == f"{copy}-2"

@@ -168,6 +168,7 @@ def test_progress_of_a_resumed_run_begins_where_it_stopped(small, tmp_path, many
     assert seen[-1].done == 24
 
 
+@pytest.mark.slow
 def test_a_range_over_the_whole_run_is_surveyed_in_tasks_too(small, tmp_path, monkeypatch):
     config = parse(small | {"estimators": [{"name": "binning", "edges": "run"}]})
     ds = engine.run(config, tmp_path / "long")
@@ -177,6 +178,7 @@ def test_a_range_over_the_whole_run_is_surveyed_in_tasks_too(small, tmp_path, mo
     assert not [state for state in Store(tmp_path / "short").states() if state.survey]
 
 
+@pytest.mark.slow
 def test_a_survey_that_was_stopped_goes_on_where_it_was(small, tmp_path, many_tasks):
     config = parse(small | {"members": 1, "estimators": [{"name": "binning", "edges": "run"}]})
     ds = engine.run(config, tmp_path / "whole")

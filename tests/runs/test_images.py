@@ -65,6 +65,7 @@ def test_a_stopped_run_of_convolutional_networks_goes_on_to_the_bit(conv, tmp_pa
     assert engine.resume(tmp_path / "run").identical(conv)
 
 
+@pytest.mark.slow
 def test_measuring_apart_gives_the_same_bits(tmp_path):
     config = parse(keys(members=1, model={"hidden": [130, 8], "init": "keras"}))
     with ThreadPoolExecutor(2) as executor:

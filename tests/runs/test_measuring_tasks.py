@@ -72,6 +72,7 @@ def events(folder, kind):
     return [event for event in Store(folder).events() if event["event"] == kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_threads", [2, 5])
 def test_one_group_measured_by_several_gives_the_same_bits(serial, tmp_path, n_threads):
     with Watched(n_threads) as executor:
@@ -80,6 +81,7 @@ def test_one_group_measured_by_several_gives_the_same_bits(serial, tmp_path, n_t
     assert sorted(measured) == [(epoch, layer) for epoch in serial["epoch"].values.tolist() for layer in range(3)]
 
 
+@pytest.mark.slow
 def test_pieces_hold_what_one_task_after_the_other_would_have_written(tmp_path, many_tasks):
     folders = tmp_path / "one", tmp_path / "two"
     engine.run(parse(ONE_GROUP), folders[0])
@@ -103,6 +105,7 @@ def _rows(store):
     }
 
 
+@pytest.mark.slow
 def test_a_member_that_fills_up_the_last_group_is_not_measured_apart_either(tmp_path):
     serial = engine.run(parse(KEYS), tmp_path / "serial")
     with Watched(4) as executor:
@@ -175,7 +178,7 @@ def test_status_names_the_layer_that_could_not_be_measured(tmp_path):
     )
 
 
-@pytest.mark.parametrize("n_sent", [2, 5, 9, 14])
+@pytest.mark.parametrize("n_sent", [9, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5, 14))])
 def test_a_run_whose_workers_are_lost_on_the_way_goes_on_to_the_same_bits(serial, tmp_path, many_tasks, n_sent):
     class Lost(Watched):
         def submit(self, *arguments):

@@ -28,6 +28,7 @@ def apart(tmp_path_factory, keys):
     return engine.run(parse(keys), tmp_path_factory.mktemp("parts") / "run")
 
 
+@pytest.mark.slow
 def test_measuring_parts_leaves_the_whole_as_it_is(apart, whole):
     both = apart.sel(estimator=["binning"]).drop_vars(["information_lower", "information_upper"])
     for name in whole.data_vars:

@@ -106,7 +106,7 @@ def in_small_parts(monkeypatch):
             EXACT | {"distance": "raw", "multiplier": 1.5, "delta": 0.4},
             schedules.DeltaExact(0.4, 1.5, max_skip=8, distance="raw"),
         ),
-        (APPROX, schedules.DeltaApprox(0.03, max_skip=8)),
+        pytest.param(APPROX, schedules.DeltaApprox(0.03, max_skip=8), marks=pytest.mark.slow),
         pytest.param(
             APPROX | {"fall": True}, schedules.DeltaApprox(0.03, max_skip=8, fall=True), marks=pytest.mark.slow
         ),
@@ -157,6 +157,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_epochs(every, tmp_path, in_s
     same_at_its_epochs(ds, every)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [3, *(pytest.param(one, marks=pytest.mark.slow) for one in (0, -1))])
 def test_a_lost_stretch_is_made_again(every, tmp_path, in_small_parts, place):
     whole = engine.run(keys(EXACT), tmp_path / "run")
@@ -167,6 +168,7 @@ def test_a_lost_stretch_is_made_again(every, tmp_path, in_small_parts, place):
     assert again.drop_attrs().equals(whole.drop_attrs())
 
 
+@pytest.mark.slow
 def test_a_stretch_without_an_epoch_that_is_wanted_is_made_again(every, tmp_path, in_small_parts):
     """As after a session in which another group had failed, so that other epochs were wanted."""
     engine.run(keys(EXACT), tmp_path / "run")
@@ -203,6 +205,7 @@ class Spoiling(ThreadPoolExecutor):
         raise ValueError("the needle broke")
 
 
+@pytest.mark.slow
 def test_a_layer_that_cannot_be_measured_costs_its_row_and_the_run_goes_on(every, tmp_path):
     spoilt = lambda one: isinstance(one, Measurement) and one.group == 0 and 1 in one.layers and 0 in one.weights  # noqa: E731
     with Spoiling(spoilt) as executor:
@@ -216,6 +219,7 @@ def test_a_layer_that_cannot_be_measured_costs_its_row_and_the_run_goes_on(every
     same_at_its_epochs(resumed, every)
 
 
+@pytest.mark.slow
 def test_a_group_that_cannot_be_trained_is_left_out_and_the_rest_goes_on(every, tmp_path):
     def spoilt(one):
         return isinstance(one, Task) and one.group == 1 and one.begin >= 16
@@ -265,6 +269,7 @@ def images(n_samples=40, n_features=784):
     return Dataset(inputs, rng.integers(0, 10, n_samples), None, "pixels")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_epochs", [pytest.param(1, marks=pytest.mark.slow), 9])
 def test_weights_of_wide_networks_stay_within_the_bytes_allowed(tmp_path, monkeypatch, n_epochs):
     config = parse(
@@ -329,6 +334,7 @@ def test_settings_out_of_range_are_refused(asked, text):
         keys(EXACT | asked)
 
 
+@pytest.mark.slow
 def test_progress_rises_to_every_epoch_of_every_member(tmp_path, in_small_parts):
     seen = []
     engine.run(keys(EXACT), tmp_path / "run", on_event=seen.append)
@@ -337,6 +343,7 @@ def test_progress_rises_to_every_epoch_of_every_member(tmp_path, in_small_parts)
     assert len(set(counts)) > 5
 
 
+@pytest.mark.slow
 def test_a_sweep_follows_what_is_measured_in_each_of_its_combinations(tmp_path):
     config = keys(EXACT, members=2, sweep={"model.activation": ["tanh", "relu"]})
     ds = engine.run(config, tmp_path / "run")
@@ -353,6 +360,7 @@ def test_estimators_that_are_measured_at_fewer_epochs_are_left_out(every, tmp_pa
     assert list(keys(EXACT, **{"measure.sparse": ["exact", "binning"]}).build_estimators()) == ["binning", "exact"]
 
 
+@pytest.mark.slow
 def test_parts_of_the_inputs_are_measured_too(tmp_path):
     ds = engine.run(keys(EXACT, members=2, **{"measure.parts": ["all", "test"]}), tmp_path / "run")
     assert not ds["held_out_information"].isnull().any()

@@ -180,6 +180,7 @@ def test_the_summary_of_a_sweep_has_its_values_in_front(swept):
     assert {tuple(row[:2]) for row in rows} == {("tanh", "0"), ("tanh", "1"), ("relu", "0"), ("relu", "1")}
 
 
+@pytest.mark.slow
 def test_combinations_of_other_shapes_stand_in_one_data_set_with_gaps(small, tmp_path):
     sweep = {"model.hidden": [[4, 3], [4]], "train.epochs": [4, 12], "members": [1, 2]}
     ds = engine.run(parse(small | {"group_width": 1, "sweep": sweep}), tmp_path / "run")

@@ -75,6 +75,7 @@ def test_variants_that_cannot_be_run_are_refused_before_anything_is_written(tmp_
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_each_variant_is_to_the_bit_what_it_is_alone(varied, small, tmp_path):
     labels, part = split(varied[1])[1]
     assert labels == {"variant": "batch 64"}
@@ -98,6 +99,7 @@ def test_a_run_of_variants_that_lost_a_piece_computes_that_one_again(varied, tmp
     assert len(told) == 1
 
 
+@pytest.mark.slow
 def test_status_and_diff_know_variants(varied, small, tmp_path):
     assert "4 variants" in status_lines(varied[0])[0]
     engine.run(parse(small | {"variants": VARIANTS[:2]}), tmp_path / "run")
@@ -120,6 +122,7 @@ def test_a_changed_variant_is_named():
     assert config_differences(a, b) == ["variants.small batch.train.batch_size: 64 → 32"]
 
 
+@pytest.mark.slow
 def test_a_variant_keeps_its_convolutions_before_the_layers_it_shares_with_deeper_ones(tmp_path):
     keys = {
         "members": 1,

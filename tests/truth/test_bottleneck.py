@@ -54,6 +54,7 @@ def test_a_binary_symmetric_channel_has_mrs_gerbers_curve(flip):
     assert_is_a_bottleneck_curve(curve)
 
 
+@pytest.mark.slow
 def test_a_discretised_gaussian_has_the_gaussian_curve():
     # Chechik et al. 2005 for one dimension: I(T;Y) = −½ log2(1 − ρ² (1 − 2^(−2 I(X;T)))); 40 cells a tenth of a bit
     # or so from H(X) = 4.3 bits: the cells show only well below that

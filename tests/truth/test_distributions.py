@@ -220,6 +220,7 @@ def test_a_tanh_unit_with_a_small_weight_is_a_linear_channel():
     assert TanhChannel(0.01, 0.1).information == pytest.approx(linear, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_tanh_unit_with_a_huge_weight_is_a_bit():
     assert TanhChannel(2000.0, 0.3).information == pytest.approx(TwoPoints(2 / 0.3).information, abs=2e-3)
 

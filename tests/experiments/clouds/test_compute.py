@@ -60,12 +60,14 @@ def test_networks_side_by_side_are_results_of_their_own(ds):
     assert not is_sweep(part)
 
 
+@pytest.mark.slow
 def test_a_member_depends_on_the_settings_and_its_number_alone(small, pieces):
     again = compute(small, 1)
     assert all(np.array_equal(again[name], pieces[1][name], equal_nan=True) for name in again)
     assert not np.array_equal(pieces[0]["information"], pieces[1]["information"])
 
 
+@pytest.mark.slow
 def test_fewer_sources_leave_the_others_as_they_were(small, ds):
     fewer = small.model_copy(update={"sources": ("branch",), "members": 1})
     alone = assemble(fewer, {0: compute(fewer, 0)})
@@ -96,6 +98,7 @@ def test_published_numbers_stand_beside_networks_of_that_shape_only(small, ds):
     assert bool(published.sel({"model.activation": "tanh", "when": "late"}).sel(variable="label").isnull().all())
 
 
+@pytest.mark.slow
 def test_the_run_draws_its_figures_and_saves_what_it_loads(ds, tmp_path):
     (tmp_path / "log.jsonl").touch()
     names = {path.name for path in draw(ds, tmp_path)}

@@ -85,6 +85,7 @@ def test_a_student_that_diverges_is_flagged_and_has_no_numbers():
     assert bool(ds["information"].isel(epoch=0).notnull().all())
 
 
+@pytest.mark.slow
 def test_bounds_of_the_kernel_estimate_bracket_the_truth(sampled):
     """1000 inputs stand for all: the mean log density of a scalar errs by √½/√1000 nats, 0.03 bits."""
     one = sampled.sel(layer="output", variable="input")

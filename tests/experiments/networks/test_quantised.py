@@ -72,6 +72,7 @@ def test_ranges_of_an_unbounded_activation_follow_and_then_stay():
         assert float(kept[0, 0, 0]) == pytest.approx(expected * float(before[0][1][0, 0, 0]))
 
 
+@pytest.mark.slow
 def test_rounded_afterwards_the_float_network_is_trained(few_levels):
     settings = few_levels[0]
     changed = settings.quantize.model_copy(update={"how": "afterwards"})
