@@ -56,7 +56,7 @@ def test_exports_hold_every_claim(folder, option):
 def test_markdown_is_the_page_of_reproductions(folder):
     code, out, _ = infoplane("claims", folder, "--markdown")
     assert code == 0
-    assert out.startswith("# What the runs say of the claims\n")
+    assert out.startswith("# Reproductions\n")
     assert "| **fitting** " in out
 
 

@@ -324,8 +324,8 @@ def test_every_claim_says_what_it_is_about_and_has_a_rule(claim):
     assert claim.sentence.endswith(".")
     assert all((claim.source, claim.quantity, claim.needs))
     assert claim.side in ("above", "below")
-    assert f"lies {claim.side} {claim.bound:g}" in claim.rule
-    assert "denied when it lies" in claim.rule
+    assert f"entirely {claim.side} {claim.bound:g}" in claim.rule
+    assert "denied if it is entirely" in claim.rule
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
@@ -375,13 +375,13 @@ def test_a_run_that_was_not_finished_decides_nothing(network):
 def test_clipped_activations_cannot_confirm_compression(network):
     found = verdicts(network(clipped=True), "compression-tanh-bins")
     assert {one.verdict for one in found} == {NOT_DECIDED}
-    assert found[1].reason.startswith("needs bins that hold the activations")
+    assert found[1].reason.startswith("needs bins that cover the activations")
 
 
 def test_a_layer_at_the_cap_says_n_and_not_the_net(network):
     first, *others = verdicts(network(), "compression-tanh-bins")
     assert first.verdict == NOT_DECIDED
-    assert "which says N, not the net" in first.reason
+    assert "which reflects the number of inputs, not the network" in first.reason
     assert {one.verdict for one in others} == {CONFIRMED}
 
 
@@ -420,7 +420,7 @@ def test_a_member_without_a_number_at_the_end_is_counted_out(network):
     ds["information"][{"member": 2, "epoch": -1}] = np.nan
     (one,) = [one for one in verdicts(ds, "compression-tanh-bins") if "hidden2" in one.case]
     assert (one.verdict, one.members) == (CONFIRMED, 5)
-    assert one.reason.endswith("; 1 members have no number")
+    assert one.reason.endswith("; 1 members have no value")
 
 
 def test_full_batch_has_no_gradient_noise_and_decides_nothing(network):
@@ -461,7 +461,7 @@ def test_a_layer_that_begins_with_the_whole_label_cannot_fit(made):
     }
     first = found["model.activation=tanh, model.bits=8, hidden1"]
     assert first.verdict == NOT_DECIDED
-    assert "the layer begins with 0.99" in first.reason
+    assert "the layer starts with 0.99" in first.reason
 
 
 def test_label_is_not_kept_while_noise_compresses_where_nothing_is_compressed(made):

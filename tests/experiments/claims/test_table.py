@@ -89,7 +89,7 @@ def test_the_page_of_an_experiment_is_about_its_own_claims(answered):
     own = dataclasses.replace(answered, purpose=("fitting", "mostly-compression", "depth-learns-sooner"))
     lines = [line for line in to_markdown([own]).splitlines() if line.startswith("| **")]
     assert [line.partition("**")[2].partition("**")[0] for line in lines] == ["fitting", "mostly-compression"]
-    assert "**depth-learns-sooner**" in to_markdown([own]).partition("## Not decided by any")[2]
+    assert "**depth-learns-sooner**" in to_markdown([own]).partition("## Claims that none")[2]
 
 
 def test_the_purpose_is_that_of_the_packaged_experiment(network):
@@ -112,7 +112,7 @@ def test_in_brief_a_claim_has_the_reason_of_its_verdict_or_the_counts(answered):
 
 
 def test_the_page_names_what_no_run_could_answer(answered):
-    left = to_markdown([answered]).partition("## Not decided by any of these runs")[2]
+    left = to_markdown([answered]).partition("## Claims that none of these runs decides")[2]
     assert "**little-data-loses-label**" in left
     assert "needs networks that differ in train.fraction" in left
     assert "**fitting**" not in left

@@ -157,7 +157,7 @@ def _clipping(run: Run) -> list[Case]:
         layer, free = part.last_hidden, part.estimators("kde")
         clipped = [name for name in part.estimators("binning") if part.is_clipped(layer, name)]
         if not free or not clipped:
-            raise LackingError("bins that activations leave, and kde beside them (infoplane run saxe-relu-bins)")
+            raise LackingError("bins with clipped values, and kde (infoplane run saxe-relu-bins)")
         noisy = _lost(part, free[0], layer)
         cases += [Case(_named(part, name, layer), (part.sample(_lost(part, name, layer) - noisy),)) for name in clipped]
     return cases
@@ -209,10 +209,10 @@ CLAIMS = (
     ),
     Claim(
         id="compression-is-saturation",
-        sentence="Compression is an effect of saturation: members whose layers saturate more compress more.",
+        sentence="Compression is an effect of saturation: members with more saturated layers compress more.",
         source=f"{PAPER}, sections 2 and 3",
-        quantity="correlation over members between what a hidden layer loses and how much the share of its saturated "
-        "values rises from the layer's peak to the end, all layers together after each layer's mean is taken away; "
+        quantity="correlation over members between the loss of a hidden layer and the rise of its share of saturated "
+        "values from the layer's peak to the last epoch, all layers together after subtraction of each layer's mean; "
         "jackknife over members",
         units="",
         side="above",
@@ -223,7 +223,7 @@ CLAIMS = (
     ),
     Claim(
         id="clipping-makes-compression",
-        sentence="Compression seen in ReLU networks by bins with limits is made by clipping.",
+        sentence="Compression of ReLU networks by bins with limits is an effect of clipping.",
         source=f"{PAPER}, appendix, of the bins in Shwartz-Ziv & Tishby's public code",
         quantity="compression of the last hidden layer by bins that activations leave, minus that by kde",
         units="bits",
@@ -235,10 +235,10 @@ CLAIMS = (
     ),
     Claim(
         id="estimators-agree",
-        sentence="Whether a layer compresses does not depend on measuring by bins or with Gaussian noise.",
+        sentence="Compression of a layer does not depend on the choice between bins and Gaussian noise.",
         source=f"{PAPER}, appendix",
-        quantity="share of a member's hidden layers of which bins and kde say the same: that more than "
-        f"{NOTICEABLE} bits are lost, or not",
+        quantity="share of a member's hidden layers for which bins and kde agree on a loss of more than "
+        f"{NOTICEABLE} bits",
         units="of the layers",
         side="above",
         bound=0.9,

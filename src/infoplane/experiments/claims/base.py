@@ -66,8 +66,9 @@ class Claim:
         """When it is confirmed and when denied."""
         other = "below" if self.side == "above" else "above"
         return (
-            f"confirmed when the whole 95 % interval of the mean over members lies {self.side} {self.limit}, denied "
-            f"when it lies {other}, else not decided; of several settings all must confirm, and one denies"
+            f"confirmed if the 95 % interval of the mean over members is entirely {self.side} {self.limit}, denied if "
+            f"it is entirely {other}, otherwise not decided; several settings must all confirm, and one setting "
+            "suffices to deny"
         )
 
     @property
@@ -216,12 +217,13 @@ def _reason(claim: Claim, case: Case, found: Sequence[Interval], said: Sequence[
     one, sample = found[worst], case.samples[worst]
     where = f"at {sample.name}: " if sample.name and len(case.samples) > 1 else ""
     if one.members == 0:
-        return f"{where}needs members with a number; none has one"
+        return f"{where}needs members with a value"
     if one.members == 1:
         return f"{where}needs at least 2 members for an interval over members; there is 1"
     if not _has_most(sample):
         return f"{where}needs a number of at least half of the members; mean {one.estimate:.4g} of {one.members}"
-    place = {CONFIRMED: claim.side, DENIED: "below" if claim.side == "above" else "above", NOT_DECIDED: "not clear of"}
+    other = "below" if claim.side == "above" else "above"
+    place = {CONFIRMED: claim.side, DENIED: other, NOT_DECIDED: "compatible with"}
     told = f"{where}{one.estimate:.4g} ({one.low:.4g} to {one.high:.4g}) is {place[said[worst]]} {claim.limit}"
     if len(said) == 1:
         return told
@@ -235,5 +237,5 @@ def _left_out(sample: Sample) -> list[str]:
     missing = int((~np.isfinite(sample.values)).sum())
     if sample.other is not None:
         missing += int((~np.isfinite(sample.other)).sum())
-    without = [f"{missing} members have no number"] if missing and missing < len(sample.values) else []
+    without = [f"{missing} members have no value"] if missing and missing < len(sample.values) else []
     return [text for text in (sample.left_out, *without) if text]

@@ -20,7 +20,7 @@ def _distances(variable: str, run: Run) -> list[Case]:
     for part in run.main():
         curve = curve_of(part.ds)
         if curve is None:
-            raise LackingError("labels that the input decides, or that were drawn by a known p(y|x)")
+            raise LackingError("labels that the input determines, or labels drawn from a known p(y|x)")
         for estimator in part.estimators()[:1]:
             for layer in part.layers:
                 end = [part.bits(layer, estimator, name)[:, -1] for name in ("input", "label")]
@@ -70,23 +70,23 @@ def _distinct(variable: str, place: int, run: Run) -> list[Case]:
 
 def _nearness(variable: str) -> Claim:
     of = {
-        "label": (NOTICEABLE, "as much of the label as any could"),
-        "input": (1.0, "no more of the input than that takes"),
+        "label": (NOTICEABLE, "maximum information on the label"),
+        "input": (1.0, "minimum information on the input for their label information"),
     }
     limit, words = of[variable]
     quantity = {
         "label": "largest possible I(T;Y) at the layer's I(X;T), minus its I(T;Y), at the end",
-        "input": "I(X;T) of a layer at the end, minus the least that its I(T;Y) takes",
+        "input": "I(X;T) of a layer at the end, minus the minimum for its I(T;Y)",
     }[variable]
     return Claim(
         id=f"near-bound-{variable}",
-        sentence=f"Converged layers lie near the information bottleneck's bound: they know {words}.",
+        sentence=f"Converged layers are near the information bottleneck bound: they have nearly the {words}.",
         source=f"{PAPER}, figure 7",
         quantity=quantity,
         units="bits",
         side="below",
         bound=limit,
-        needs="labels that the input decides, or a known p(y|x)",
+        needs="labels that the input determines, or a known p(y|x)",
         figure="bound",
         measure=functools.partial(_distances, variable),
     )
@@ -110,9 +110,9 @@ def _order(variable: str, symbol: str) -> Claim:
 def _stay_distinct(id_: str, when: str, place: int, variable: str, precision: str) -> Claim:
     return Claim(
         id=id_,
-        sentence=f"Nothing is lost, since every input keeps an activation row of its own, {when}, in {precision}.",
+        sentence=f"No information is lost, because every input has a distinct activation row, {when}, in {precision}.",
         source=DRAFTS,
-        quantity=f"share of the inputs with an activation row of their own {when}, in {precision}",
+        quantity=f"share of the inputs with a distinct activation row {when}, in {precision}",
         units="of all inputs",
         side="above",
         bound=ALL_DISTINCT,

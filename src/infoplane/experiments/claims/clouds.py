@@ -9,7 +9,7 @@ from infoplane.experiments.claims import view
 from infoplane.experiments.claims.base import Case, Claim, LackingError, Sample
 from infoplane.experiments.claims.view import NOTICEABLE, Part, Run
 
-CODE = "the code infonet (2019)"
+CODE = "the program infonet (2019)"
 
 MOSTLY = 0.5
 """Share of a loss from which on it is mostly bias."""
@@ -17,7 +17,7 @@ MOSTLY = 0.5
 AGREE = 0.5
 """Bits within which two sources agree: a twentieth of what the inputs say."""
 
-NEEDS = "networks measured as if their weights were random (infoplane run as-if-random)"
+NEEDS = "networks with random weights (infoplane run as-if-random)"
 
 Layer = Callable[[Part, str, str], view.Values]
 """A quantity of every member, of a network, an estimator and a layer."""
@@ -99,7 +99,7 @@ def _compresses(activation: str) -> Claim:
     """Return the claim that the late layers of networks with an activation lose information in training."""
     return Claim(
         id=f"late-layers-compress-{activation}",
-        sentence=f"With weights as if random the late layers compress during training, with {activation} too.",
+        sentence=f"With random weights the late layers compress during training, with {activation} too.",
         source=CODE,
         quantity="I(X;T) of the first window, minus that of the last",
         units="bits",
@@ -116,7 +116,7 @@ CLAIMS = (
     _compresses("tanh"),
     Claim(
         id="windows-lose-more-than-updates",
-        sentence="A window of updates loses more of the input than its last update alone.",
+        sentence="A window of updates has less information on the input than its last update alone.",
         source=CODE,
         quantity="I(X;T) after the last update by the same bins or noise, minus that of the window",
         units="bits",
@@ -128,9 +128,9 @@ CLAIMS = (
     ),
     Claim(
         id="window-loss-is-no-bias",
-        sentence="What a window loses is for the most part no bias of few samples.",
+        sentence="The loss of a window is mostly not a small-sample bias.",
         source="our question",
-        quantity="|I(X;T) of the last window − its limit of infinitely many samples|, over what the window loses",
+        quantity="|I(X;T) of the last window − its limit of infinitely many samples|, over the loss of the window",
         units="of the loss",
         side="below",
         bound=MOSTLY,
@@ -140,7 +140,7 @@ CLAIMS = (
     ),
     Claim(
         id="branch-agrees-with-window",
-        sentence="Continuations with other mini-batches lose as much as the window of updates that they run beside.",
+        sentence="Continuations with other mini-batches lose as much as the window of updates over the same time.",
         source="our question",
         quantity="difference of I(X;T) between branches and window at the last end, either way",
         units="bits",

@@ -127,14 +127,14 @@ def _per_doubling(bits: Bits, weights: Float[np.ndarray, " weight"]) -> view.Val
 
 
 _NEEDS = "a linear student whose errors and information are exact (infoplane run saxe-linear)"
-_NEEDS_SPLIT = "relevant and irrelevant inputs apart (infoplane run saxe-irrelevant)"
+_NEEDS_SPLIT = "relevant and irrelevant inputs, measured separately (infoplane run saxe-irrelevant)"
 _NEEDS_UNIT = "information by the weight of one unit (infoplane run saxe-minimal)"
 _LOST = "I(X;T) of a layer at its largest mean, minus at the end"
 
 CLAIMS = (
     Claim(
         id="linear-generalises-without-compression",
-        sentence="A network can generalise without compressing its input: exact, in a deep linear network.",
+        sentence="A network can generalize without compressing its input: exact, in a deep linear network.",
         source=f"{PAPER}, figure 3",
         quantity=_LOST,
         units="bits",
@@ -158,7 +158,8 @@ CLAIMS = (
     ),
     Claim(
         id="linear-overtrains",
-        sentence="A linear network of few noisy samples overtrains: its error on new inputs rises after its minimum.",
+        sentence="A linear network trained on few noisy samples overtrains: its error on new inputs rises after its "
+        "minimum.",
         source=f"{PAPER}, figure 4",
         quantity="error on new inputs at the end, minus at the epoch of its least mean, over the label's variance",
         units="of Var y",
@@ -170,7 +171,7 @@ CLAIMS = (
     ),
     Claim(
         id="linear-generalises-best-early",
-        sentence="A linear network generalises best early in training.",
+        sentence="A linear network generalizes best early in training.",
         source=f"{PAPER}, figure 4",
         quantity="epoch of a network's least error on new inputs, over the last epoch",
         units="of the training",
@@ -182,7 +183,7 @@ CLAIMS = (
     ),
     Claim(
         id="irrelevant-falls",
-        sentence="What a layer knows of the irrelevant inputs falls during training.",
+        sentence="The information of a layer on the irrelevant inputs falls during training.",
         source=f"{PAPER}, figure 6",
         quantity="I(X_irrel;T) at epoch 0, minus at the end",
         units="bits",
@@ -194,7 +195,7 @@ CLAIMS = (
     ),
     Claim(
         id="relevant-rises",
-        sentence="What a layer knows of the relevant inputs rises during training.",
+        sentence="The information of a layer on the relevant inputs rises during training.",
         source=f"{PAPER}, figure 6",
         quantity="I(X_rel;T) at the end, minus at epoch 0",
         units="bits",
@@ -206,7 +207,7 @@ CLAIMS = (
     ),
     Claim(
         id="total-rises-with-irrelevant-inputs",
-        sentence="With irrelevant inputs too, what a layer knows of all inputs together rises during training.",
+        sentence="With irrelevant inputs too, the information of a layer on all inputs together rises during training.",
         source=f"{PAPER}, figure 6",
         quantity="I(X;T) at the end, minus at epoch 0",
         units="bits",
@@ -244,7 +245,7 @@ CLAIMS = (
         id="one-unbounded-unit-grows",
         sentence="The information of one relu, softplus or linear unit grows with its weight without bound.",
         source=f"{PAPER}, figure 2",
-        quantity="what I(X;T) gains with each doubling of the weight, at the largest weight",
+        quantity="gain of I(X;T) with each doubling of the weight, at the largest weight",
         units="bits",
         side="above",
         bound=NOTICEABLE,

@@ -70,7 +70,7 @@ def _updates(part: Part) -> int:
         LackingError: where the result does not say how many rows there are.
     """
     if results.parts(part.ds)[0] != "all" or not {BATCH, FRACTION} <= part.keys.keys():
-        raise LackingError("the number of rows trained on, which this result does not say")
+        raise LackingError("the number of rows trained on, which this result does not contain")
     n_train = round(part.attribute("n_samples") * float(part.keys[FRACTION]))
     return math.ceil(n_train / int(part.keys[BATCH]))
 
@@ -133,10 +133,10 @@ def _until(bits: view.Bits, epochs: Int[np.ndarray, " epoch"], end: float) -> Fl
 CLAIMS = (
     Claim(
         id="compression-without-generalisation",
-        sentence="Networks that compress may generalise badly: with little training data they do both.",
+        sentence="Networks that compress may generalize badly: with little training data they do both.",
         source=f"{PAPER}, figure 4",
         quantity=f"with the fewest training rows: compression of the last hidden layer minus {NOTICEABLE} bits, and "
-        f"accuracy on rows trained on minus that on held-out rows minus {GAP}; both must be above 0",
+        f"accuracy on training rows minus accuracy on held-out rows minus {GAP}; both must be above 0",
         units="",
         side="above",
         bound=0.0,
@@ -146,7 +146,7 @@ CLAIMS = (
     ),
     Claim(
         id="generalisation-without-compression",
-        sentence="Networks whose units do not saturate on both sides generalise as well as tanh networks.",
+        sentence="Networks with units that do not saturate on both sides generalize as well as tanh networks.",
         source=f"{PAPER}, figure 1",
         quantity="test accuracy at the end, minus that of tanh networks",
         units="of the rows",
@@ -158,26 +158,26 @@ CLAIMS = (
     ),
     Claim(
         id="full-batch-compresses",
-        sentence="Compression needs no noise of mini-batches: networks trained on the full batch compress.",
+        sentence="Compression needs no mini-batch noise: networks trained on the full batch compress.",
         source=f"{PAPER}, figure 5",
         quantity="compression of the last hidden layer of networks trained on the full batch",
         units="bits",
         side="above",
         bound=NOTICEABLE,
-        needs="networks trained on the full batch beside mini-batches",
+        needs="networks trained on the full batch and on mini-batches",
         figure="compression",
         measure=_full_batch,
     ),
     Claim(
         id="noise-adds-little",
-        sentence="Most of the compression comes without the noise of mini-batches.",
+        sentence="Most of the compression occurs without mini-batch noise.",
         source=f"{PAPER}, figure 5",
-        quantity="compression of the last hidden layer trained on the full batch, minus half of that with mini-batches "
-        "up to the epoch by which they have made as many updates",
+        quantity="compression of the last hidden layer trained on the full batch, minus half of the compression with "
+        "mini-batches after the same number of updates",
         units="bits",
         side="above",
         bound=0.0,
-        needs="networks trained on the full batch beside mini-batches",
+        needs="networks trained on the full batch and on mini-batches",
         figure="compression",
         measure=_without_noise,
     ),

@@ -93,7 +93,7 @@ CLAIMS = (
     ),
     _claim(
         "gradient-transition-relu-linear",
-        "The same transition of the gradients comes in ReLU and linear networks, which need not compress.",
+        "The same transition of the gradients occurs in ReLU and linear networks, which need not compress.",
         "Saxe et al. 2018, appendix on gradients",
         ("relu", "linear"),
     ),
@@ -112,10 +112,10 @@ CLAIMS = (
     ),
     Claim(
         id="transition-before-compression",
-        sentence="Most of the compression comes after the gradients' transition to diffusion.",
+        sentence="Most of the compression occurs after the gradients' transition to diffusion.",
         source="Shwartz-Ziv & Tishby 2017, figures 3 and 4",
-        quantity="share of what the last hidden layer of each compressing member loses that it loses after its "
-        "transition; 0 for one without a transition",
+        quantity="share of the loss of the last hidden layer after the transition, for each compressing member; 0 "
+        "without a transition",
         units="of the compression",
         side="above",
         bound=0.5,

@@ -100,7 +100,7 @@ def _any_data(run: Run) -> list[Case]:
     tanh, relu = ({_data(part): part for part in _on_images(run, name)} for name in ("tanh", "relu"))
     both = [data for data in tanh if data in relu]
     if len(both) < 2:
-        raise LackingError("tanh and relu networks on two sets of images (infoplane run images --data A --data B)")
+        raise LackingError("tanh and relu networks on two image datasets (infoplane run images --data A --data B)")
     cases = []
     for by in _estimators(tanh[both[0]]):
         samples = tuple(
@@ -176,28 +176,28 @@ CLAIMS = (
     ),
     Claim(
         id="image-any-data",
-        sentence="That tanh networks compress and ReLU networks do not is no matter of one set of images.",
+        sentence="Tanh networks compress more than ReLU networks on every image dataset.",
         source=f"{PAPER}, appendix, who show MNIST",
-        quantity="compression of the last hidden layer of tanh networks minus that of relu networks; each set of "
-        "images is a setting",
+        quantity="compression of the last hidden layer of tanh networks minus that of relu networks; each image "
+        "dataset is a setting",
         units="bits",
         side="above",
         bound=NOTICEABLE,
-        needs="tanh and relu networks on two sets of images",
+        needs="tanh and relu networks on two image datasets",
         figure="compression",
         measure=_any_data,
     ),
     Claim(
         id="infonet-image-ends",
-        sentence="By infonet's settings the three layers of 20 tanh units end on MNIST where it says: 8.61, 6.09 and "
-        "4.35 bits.",
-        source="the code infonet (2019), stored results of one network",
-        quantity="distance of I(X;T) at the end from the stored one, with Gaussian noise of variance 0.05; each layer "
-        "is a setting",
+        sentence="With infonet's settings the three layers of 20 tanh units end on MNIST at its stored values: 8.61, "
+        "6.09 and 4.35 bits.",
+        source="the program infonet (2019), stored results of one network",
+        quantity="distance of I(X;T) at the end from the stored value, with Gaussian noise of variance 0.05; each "
+        "layer is a setting",
         units="bits",
         side="below",
         bound=NEAR,
-        needs="tanh networks by infonet's settings on all images of MNIST",
+        needs="tanh networks with infonet's settings on all images of MNIST",
         figure="ends",
         measure=_from_stored,
     ),

@@ -20,7 +20,7 @@ LEARNT = 0.7
 EXACT, BINS = "exact", "binning"
 FLOAT = "float"
 
-NEEDS = "quantised networks, counted exactly (infoplane run quantised)"
+NEEDS = "quantized networks, counted exactly (infoplane run quantised)"
 NEEDS_NOISE = "networks with noise in training and measurement (infoplane run noisy)"
 
 
@@ -86,7 +86,7 @@ def _fitting(run: Run) -> list[Case]:
             bits = part.bits(layer, name, "label")
             gain = bits[:, view.peak(bits)] - bits[:, part.start(name)]
             begins = float(np.nanmean(bits[:, 0])) if np.isfinite(bits[:, 0]).any() else float("nan")
-            full = f"needs room: the layer begins with {begins:.3f} of {cap:.3f} bits of the label"
+            full = f"needs room for a rise: the layer starts with {begins:.3f} of {cap:.3f} bits of the label"
             obstacle = _unlearnt(part) or full * (begins > cap - 2 * NOTICEABLE)
             cases.append(Case(part.named(layer), (part.sample(gain),), obstacle))
     return cases
@@ -212,29 +212,29 @@ _LOST = "I(X;T) at its largest mean, minus at the end"
 CLAIMS = (
     _of_levels(
         "quantised-fitting-in-all-layers",
-        "In quantised networks every layer has a fitting phase, in which it learns of the label.",
+        "In quantized networks every layer has a fitting phase, in which it gains information on the label.",
         "I(T;Y) at its largest mean, minus at epoch 0",
         "above",
         _fitting,
     ),
     _of_levels(
         "quantised-output-compresses",
-        "The output of a quantised network compresses its input after fitting.",
+        "The output of a quantized network compresses its input after fitting.",
         _LOST,
         "above",
         _output,
     ),
     _of_levels(
         "quantised-tanh-hidden-compresses",
-        "A hidden layer of quantised tanh networks compresses.",
-        f"{_LOST}, of the hidden layer that loses most",
+        "A hidden layer of quantized tanh networks compresses.",
+        f"{_LOST}, of the hidden layer with the largest loss",
         "above",
         lambda run: _hidden("tanh", run),
     ),
     _of_levels(
         "quantised-relu-hidden-stays",
-        "No hidden layer of quantised ReLU networks compresses.",
-        f"{_LOST}, of the hidden layer that loses most",
+        "No hidden layer of quantized ReLU networks compresses.",
+        f"{_LOST}, of the hidden layer with the largest loss",
         "below",
         lambda run: _hidden("relu", run),
     ),
@@ -250,7 +250,7 @@ CLAIMS = (
     ),
     _of_levels(
         "quantised-bins-differ",
-        "Thirty bins do not tell what an 8-bit network knows of its input.",
+        "Thirty bins do not measure the exact information of an 8-bit network on its input.",
         "|I(X;T) counted exactly − I(X;T) by bins| of the last hidden layer at the end",
         "above",
         _bins_differ,
@@ -258,26 +258,26 @@ CLAIMS = (
     ),
     _of_noise(
         "noisy-tanh-compresses",
-        "Under noise the layers of a tanh network compress during training.",
+        "In noisy tanh networks the layers compress during training.",
         _LOST,
         _noise_compresses("tanh"),
     ),
     _of_noise(
         "noisy-relu-compresses",
-        "Under noise the layers of a ReLU network compress during training.",
+        "In noisy ReLU networks the layers compress during training.",
         _LOST,
         _noise_compresses("relu"),
     ),
     _of_noise(
         "noisy-compression-keeps-label",
-        "What noisy layers lose of the input is not what they know of the label.",
-        "I(T;Y) at the end, minus where the mean of I(X;T) is largest",
+        "Noisy layers lose information on the input, but not on the label.",
+        "I(T;Y) at the end, minus at the largest mean of I(X;T)",
         _keeps_label,
         bound=-NOTICEABLE,
     ),
     _of_noise(
         "noisy-more-noise-less-information",
-        "The more noise a network trains under, the less its layers know of the input.",
+        "Layers of networks trained with more noise have less information on the input.",
         "I(X;T) at the end under the least noise, minus under the most",
         _more_noise,
         source="our question",

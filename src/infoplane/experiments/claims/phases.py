@@ -45,9 +45,10 @@ def obstacle(part: Part, estimator: str, layer: str) -> str:
     known = means[np.isfinite(means)]
     if len(known) and known.min() > cap - SATURATION_MARGIN:
         least = f"{digits(known.min())} of H(X) = {digits(cap)}"
-        return f"needs a coarser measure: never below {least}, which says N, not the net"
+        return f"needs a coarser measure: never below {least}, which reflects the number of inputs, not the network"
     if len(known) and known.max() < SATURATION_MARGIN:
-        return f"needs a finer measure: never above {digits(known.max())} bits, which says the measure, not the net"
+        most = f"{digits(known.max())} bits"
+        return f"needs a finer measure: never above {most}, which reflects the measure, not the network"
     return ""
 
 
@@ -150,7 +151,7 @@ def _compresses(id_: str, kind: str, activation: str, source: str) -> Claim:
 CLAIMS = (
     Claim(
         id="fitting",
-        sentence="Training begins with a fitting phase, in which layers gain information on the label.",
+        sentence="Training starts with a fitting phase, in which layers gain information on the label.",
         source=f"{PAPER}, figures 2 and 3",
         quantity="I(T;Y) of the last hidden layer at the epoch of its largest mean I(X;T), minus at the start",
         units="bits",
@@ -180,10 +181,10 @@ CLAIMS = (
     _compresses("compression-relu-kde", "kde", "relu", f"{PAPER}, discussion; denied by Saxe et al. 2018, appendix"),
     Claim(
         id="mostly-compression",
-        sentence="Most of the training is spent on compression.",
+        sentence="Compression takes most of the training.",
         source=f"{PAPER}, section 3 and figure 3",
-        quantity="epochs from the largest I(X;T) of each member's last hidden layer until it has lost "
-        f"{NEARLY_ALL:.0%} of what it loses, as a share of all; 0 where it loses less than {NOTICEABLE} bits",
+        quantity="epochs from the largest I(X;T) of each member's last hidden layer until "
+        f"{100 * NEARLY_ALL:g} % of its loss, as a share of all; 0 if the loss is below {NOTICEABLE} bits",
         units="of all epochs",
         side="above",
         bound=0.5,
@@ -193,9 +194,9 @@ CLAIMS = (
     ),
     Claim(
         id="below-random-weights",
-        sentence="In the end the last hidden layer knows less of the input than with random weights.",
+        sentence="After training, the last hidden layer has less information on the input than with random weights.",
         source=f"baseline of {PAPER}, figure 2",
-        quantity="I(X;T) of the last hidden layer at initialisation, minus at the end",
+        quantity="I(X;T) of the last hidden layer at initialization, minus at the end",
         units="bits",
         side="above",
         bound=NOTICEABLE,
@@ -207,8 +208,8 @@ CLAIMS = (
         id="label-is-kept",
         sentence="While it compresses, the last hidden layer loses no information on the label.",
         source=f"{PAPER}, figure 3 (85 % of the data)",
-        quantity="I(T;Y) of the last hidden layer at the end, minus at the epoch of its largest mean I(X;T), and what "
-        f"it loses of the input since, minus {NOTICEABLE} bits; both must be above 0",
+        quantity="I(T;Y) of the last hidden layer at the end, minus at the epoch of its largest mean I(X;T), and its "
+        f"loss of I(X;T) since then, minus {NOTICEABLE} bits; both must be above 0",
         units="bits",
         side="above",
         bound=0.0,

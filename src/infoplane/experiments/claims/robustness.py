@@ -19,7 +19,8 @@ FACTORS = {
     "activation": "model.activation",
     "optimiser": "train.optimizer",
 }
-"""What is changed, and the key of the configuration that holds it."""
+"""The changed setting, and its key in the configuration."""
+NAMES = {"initialisation": "initialization", "optimiser": "optimizer"}
 
 
 def _compression(part: Part, estimator: str, name: str) -> Sample:
@@ -90,7 +91,7 @@ def _kinds(run: Run) -> list[Case]:
 def _survives(factor: str, measure: Callable[[Run], Sequence[Case]], what: str) -> Claim:
     return Claim(
         id=f"survives-{factor}",
-        sentence=f"That the last hidden layer compresses does not depend on the {what}.",
+        sentence=f"Compression of the last hidden layer does not depend on the {what}.",
         source="the first aim of the dissertation: which conclusions survive",
         quantity="compression of the last hidden layer under each setting",
         units="bits",
@@ -106,5 +107,8 @@ CLAIMS = (
     _survives("bins", functools.partial(_across, "binning"), "bins"),
     _survives("noise", functools.partial(_across, "kde"), "noise variance σ²"),
     _survives("estimator", _kinds, "kind of estimator"),
-    *(_survives(factor, functools.partial(_along, key), factor.replace("-", " ")) for factor, key in FACTORS.items()),
+    *(
+        _survives(factor, functools.partial(_along, key), NAMES.get(factor, factor.replace("-", " ")))
+        for factor, key in FACTORS.items()
+    ),
 )

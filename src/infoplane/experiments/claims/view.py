@@ -179,7 +179,7 @@ class Part:
         """Say why clipped activations cannot decide; empty where none are."""
         if not self.is_clipped(layer, estimator):
             return ""
-        return "needs bins that hold the activations: values beyond them are clipped, which looks like compression"
+        return "needs bins that cover the activations: values beyond them are clipped, which looks like compression"
 
     def attribute(self, name: str) -> float:
         """Return a number of the whole result, such as H(X).
@@ -189,7 +189,7 @@ class Part:
         """
         value = float(self.ds.attrs.get(name, np.nan))
         if not np.isfinite(value):
-            raise LackingError(f"{name.replace('_', ' ')}, which this result does not say")
+            raise LackingError(f"{name.replace('_', ' ')}, which this result does not contain")
         return value
 
     def quantity(self, name: str) -> "xr.DataArray":
@@ -199,7 +199,7 @@ class Part:
             LackingError: where the result does not hold it.
         """
         if name not in self.ds or not bool(self.ds[name].notnull().any()):
-            raise LackingError(f"{name.replace('_', ' ')}, which this result does not hold")
+            raise LackingError(f"{name.replace('_', ' ')}, which this result does not contain")
         return self.ds[name].isel(member=np.flatnonzero(self.sound))
 
     def sample(self, values: Values, name: str = "", other: Float[np.ndarray, " other"] | None = None) -> Sample:
@@ -377,5 +377,5 @@ def held_out(part: Part) -> Part:
         LackingError: where these were not measured.
     """
     if f"{results.HELD_OUT}information" not in part.ds:
-        raise LackingError('held-out inputs measured apart (measure.parts = ["all", "test"])')
+        raise LackingError('held-out inputs measured separately (measure.parts = ["all", "test"])')
     return Part(part.labels, results.held_out(part.ds))
