@@ -20,6 +20,7 @@ def ends(ds, variant, estimator="binning"):
     return information.isel(epoch=0).values, information.isel(epoch=-1).values
 
 
+@pytest.mark.slow
 def test_images_are_run_on_the_digits(tmp_path):
     """Two members for 360 updates, in which little is learnt with 0.001, hence 0.1; of the first layer an eighth."""
     smaller = {"model": {"hidden": [128, 20, 20, 20]}, "schedule": {"points": 3}}

@@ -51,6 +51,7 @@ def test_a_prefix_chooses_in_the_tables_order(tmp_path):
         entries("c")
 
 
+@pytest.mark.slow
 def test_each_is_run_into_its_folder_and_then_left_alone(tmp_path, monkeypatch):
     first, varied, _ = run(entries(out=tmp_path, quick=True))
     assert first.sizes["member"] == 1

@@ -43,6 +43,7 @@ def test_updates_are_numbered_through_all_epochs(updates):
     assert updates.attrs["epoch_unit"] == "update"
 
 
+@pytest.mark.slow
 def test_at_the_end_of_an_epoch_both_have_trained_on_the_same(updates, epochs):
     # another program rounds differently; Adam makes more of that, so the first epochs are compared
     norms = updates["weight_norm"].isel(step=slice(0, None, 4)).values
