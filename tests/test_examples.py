@@ -19,6 +19,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
         ("keras_fit", "keras"),
         ("jax_function", "jax"),
         ("vae_code", "torch"),
+        ("resnet_plane", "torch"),
         ("hugging_face_checkpoints", "transformers"),
     ],
 )

@@ -26,6 +26,9 @@ _CONTENT = "content_sha256"
 
 VARIABLES = ("input", "label")
 SPLITS = ("train", "test")
+VIEWS = ("reduction", "view", "batch_statistics")
+"""Attributes that state how activations were changed before they were measured."""
+
 HELD_OUT = "held_out_"
 """What the names of variables and attributes of a second, held-out set of inputs begin with."""
 

@@ -6,6 +6,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from infoplane import plots
+from infoplane.errors import InputError
 from infoplane.plots import naming, style
 
 MANY = (10, 60, 200)
@@ -122,6 +123,32 @@ def test_a_legend_leaves_most_of_the_width_to_the_panels(make_result, count, nam
         assert box.x0 > right
         assert box.x1 <= figure.bbox.x1
         assert box.y0 >= 0 and box.y1 <= figure.bbox.y1
+
+
+def test_planes_in_a_column_of_8_cm_are_readable(make_result, count):
+    ds = make_result(layers=plain_names(count), epochs=(0, 40), estimators=("binning", "kde"))
+    figure = plots.planes(coinciding(ds), width=8)
+    assert figure.get_figwidth() == pytest.approx(8 / 2.54)
+    for ax in panels(figure):
+        assert_readable(figure, ax)
+        assert ax.get_position().width > 0.6
+
+
+def test_snapshots_in_a_column_of_8_cm_keep_their_panels(make_result, count):
+    figure = plots.FIGURES["snapshots"](coinciding(make_result(layers=plain_names(count), epochs=(0, 5, 40))), width=8)
+    figure.draw_without_rendering()
+    assert figure.get_figwidth() == pytest.approx(8 / 2.54)
+    shown = panels(figure)
+    assert len({round(ax.get_position().y0, 3) for ax in shown}) == 3
+    assert all(ax.get_position().width > 0.45 for ax in shown)
+    for element in [*figure.legends, *(ax for ax in figure.axes if ax.get_label() == "<colorbar>")]:
+        assert element.get_tightbbox().x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("width", [0, -3, "8", float("nan"), 300])
+def test_another_width_is_refused(make_result, width):
+    with pytest.raises(InputError, match="width: expected"):
+        plots.planes(make_result(), width=width)
 
 
 @pytest.mark.parametrize("name", ["compression", "ends"])

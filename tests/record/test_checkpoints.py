@@ -277,3 +277,29 @@ def test_keras_weights_do_not_go_into_a_function(tmp_path, inputs):
     (tmp_path / "epoch-1.weights.h5").touch()
     with pytest.raises(InputError, match=r"epoch-1\.weights\.h5: holds Keras weights, which fit Keras models only"):
         measure_checkpoints(tmp_path, model, inputs)
+
+
+def test_exact_batch_never_runs_the_model_on_fewer_inputs(save):
+    sizes = []
+
+    def counted(weights):
+        return lambda batch: (sizes.append(len(batch)), activations(weights, batch))[1]
+
+    inputs = np.random.default_rng(0).normal(size=(50, 4))
+    free = measure_checkpoints(save(0, 1), counted, inputs, np.arange(50) % 3, batch_size=20)
+    assert min(sizes) == 2
+    sizes.clear()
+    exact = measure_checkpoints(save(0, 1), counted, inputs, np.arange(50) % 3, batch_size=20, exact_batch=True)
+    assert set(sizes) == {20}  # the last batch of 10 is filled up
+    np.testing.assert_allclose(exact["information"], free["information"], atol=1e-12)
+
+
+def test_inputs_with_the_ignored_label_are_left_out_of_checkpoints(save):
+    inputs, labels = np.random.default_rng(0).normal(size=(50, 4)), np.arange(50) % 3
+    ignored = np.where(np.arange(50) < 10, -100, labels)
+    given = measure_checkpoints(save(0, 1), model, inputs, ignored, ignore_index=-100)
+    expected = measure_checkpoints(save(0, 1), model, inputs[10:], labels[10:])
+    np.testing.assert_array_equal(given["information"], expected["information"])
+    assert given.attrs["n_samples"] == 40
+    with pytest.raises(InputError, match=r"[-−]100"):
+        measure_checkpoints(save(0, 1), model, inputs, ignored)

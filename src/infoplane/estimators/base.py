@@ -29,7 +29,7 @@ def saturation_reason(bits: float, cap: float, *, about: str = "the number of in
 
 FLAGS = ("saturated", "constant", "ties", "clipped", "non-finite", "small-class", "ceiling",
          "high-dimension", "manifold", "dead", "diverged", "above-entropy", "not-gaussian", "k-dependent",
-         "stochastic", "outliers", "uninformative", "autocorrelated")  # fmt: skip
+         "stochastic", "outliers", "uninformative", "autocorrelated", "initial-statistics")  # fmt: skip
 """Every flag there is; the order is the order of bits in a stored result and never changes."""
 
 
@@ -181,7 +181,9 @@ class Layers:
     @cached_property
     def finite(self) -> Bool[np.ndarray, " batch"]:
         """Which layers hold finite numbers only."""
-        return np.asarray(np.isfinite(self.host).all(axis=(1, 2)))
+        # NaN is passed on by both; no array of the size of the layers is made
+        lows, highs = self.host.min(axis=(1, 2)), self.host.max(axis=(1, 2))
+        return np.asarray(np.isfinite(lows) & np.isfinite(highs))
 
     @cached_property
     def n_classes(self) -> int:

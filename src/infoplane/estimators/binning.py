@@ -167,8 +167,8 @@ class Binning(EntropyEstimator):
 
     def clipped_share(self, t: Float[np.ndarray, "dim sample"]) -> float:
         """Share of values outside the range of fixed edges."""
-        if self.edges not in ("fixed", "idnns") or (t.min() >= self.low and t.max() <= self.high):
+        if self.edges not in ("fixed", "idnns"):
             return 0.0
         step = max(1, cells.BLOCK // t.shape[1])  # no copy of a wide layer
         parts = (t[start : start + step] for start in range(0, len(t), step))
-        return sum(int(((part < self.low) | (part > self.high)).sum()) for part in parts) / t.size
+        return sum(np.count_nonzero((part < self.low) | (part > self.high)) for part in parts) / t.size

@@ -84,6 +84,12 @@ EXPLANATIONS: dict[str, str] = {
         "network. Use coarser bins, more noise or more samples, or an estimator whose value for random labels is near "
         "0, such as ross."
     ),
+    "initial-statistics": (
+        "A batch norm at or before this layer has seen no batch: its running statistics are 0 and 1, as at epoch 0. "
+        "Evaluated with them the model is not the function that trains, so the value does not describe the start of "
+        "training, and a change at the next epoch is no learning. Leave this epoch out, or measure with "
+        "batch_statistics=True."
+    ),
     "autocorrelated": (
         "Rows close to each other are alike in both variables, as in time series or repeated measurements. There are "
         "fewer independent samples than rows: p-values from shuffles are too small and intervals too narrow. Use "

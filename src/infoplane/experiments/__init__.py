@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane import files
+from infoplane._import_jax import random_state_kept
 from infoplane.errors import ConfigError, InputError, did_you_mean
 from infoplane.experiments.as_if_random import AS_IF_RANDOM
 from infoplane.experiments.base import Experiment, draw_figures
@@ -148,6 +149,7 @@ def new_folder(name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
+@random_state_kept()
 def run(
     experiment_or_config: "str | Path | Config | Settings",
     out: str | Path | None = None,
@@ -196,6 +198,7 @@ def run(
     return _finish(computed.run(_computation(config.name), config, folder, on_event), folder)
 
 
+@random_state_kept()
 def resume(
     folder: str | Path,
     executor: "pools.Where" = None,

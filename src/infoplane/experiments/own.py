@@ -9,7 +9,7 @@ import numpy as np
 
 from infoplane._numbers import digits
 from infoplane.estimators import EstimatorLike
-from infoplane.experiments.summary import left_out, without_numbers
+from infoplane.experiments.summary import left_out, views, without_numbers
 from infoplane.record import Recorder
 from infoplane.results import decode_flags, reasons_at
 
@@ -57,6 +57,7 @@ def plane(
     memory: int = 2**30,
     ignore_index: int | None = None,
     rows: Any = None,
+    view: Any = None,
     progress: bool = True,
     **options: Any,
 ) -> ModelPlane:
@@ -74,6 +75,7 @@ def plane(
         memory: bytes of activations, and of the model's forward pass, held at once. See `Recorder`.
         ignore_index: leave out the inputs with this label, such as −100.
         rows: measure on so many of the inputs, drawn at random, always the same ones.
+        view: reduce each wide layer before it is measured: "projection" or "pca". See `Recorder`.
         progress: state the plan and the remaining time on stderr, if it takes long and stderr is a terminal.
         options: the framework's own, such as ``channels="mean"``.
 
@@ -87,7 +89,7 @@ def plane(
 
     recorder = Recorder(
         inputs, labels, estimators, batch_size=batch_size, exact_batch=exact_batch, memory=memory,
-        ignore_index=ignore_index, rows=rows, progress=progress, name=type(model).__name__,
+        ignore_index=ignore_index, rows=rows, view=view, progress=progress, name=type(model).__name__,
     )  # fmt: skip
     with recorder.attach(model, layers, **options):
         recorder.step(0)
@@ -116,7 +118,7 @@ def table(ds: "xr.Dataset") -> str:
             rows.append([str(layer), *numbers, " ".join(flags)])
         reasons = [f"{layer}: {text}" for name, layer, text in reasons_at(ds) if name == str(estimator)]
         parts.append("\n".join([_heading(ds, str(estimator)), *_aligned(rows), *without_numbers(empty), *reasons]))
-    return "\n\n".join([*parts, *(["\n".join(lines)] if (lines := left_out(ds)) else [])])
+    return "\n\n".join([*parts, *(["\n".join(lines)] if (lines := [*views(ds), *left_out(ds)]) else [])])
 
 
 def _heading(ds: "xr.Dataset", estimator: str) -> str:

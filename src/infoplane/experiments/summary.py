@@ -12,7 +12,7 @@ import numpy as np
 
 from infoplane._numbers import digits
 from infoplane.estimators.base import SATURATION_MARGIN, saturation_reason
-from infoplane.results import compression, config_of, decode_flags, mean_known, order_violation, reasons_at
+from infoplane.results import VIEWS, compression, config_of, decode_flags, mean_known, order_violation, reasons_at
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,6 +23,8 @@ MOST_NAMED = 8
 NOTICEABLE = 0.05
 """Bits below which a rise or a loss, which would be printed as 0.0, is not worth a sentence."""
 
+
+INITIAL = "initial-statistics"
 
 CLIPPED_SHARE = re.compile(r"([\d.]+)% of values outside the bins")
 """The share of clipped values in the reason of a value."""
@@ -41,6 +43,7 @@ class LayerSummary:
         half_width: half the 95 % interval of the compression over members (Student's t); NaN for one member.
         cap: H(X), which I(X;T) cannot exceed.
         unit: what is counted, "epoch" or "update".
+        skipped: which epochs are not counted, in words; empty if all are.
         clipped: how many values lie outside the bins at the worst epoch, in words; empty if none do.
     """
 
@@ -58,6 +61,7 @@ class LayerSummary:
     cap: float
     unit: str = "epoch"
     clipped: str = ""
+    skipped: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -67,7 +71,7 @@ class LayerSummary:
     @property
     def sentence(self) -> str:
         """What the layer did, in words; with values outside the bins no loss is claimed."""
-        return f"{self._story}; {self.clipped}" if self.clipped else self._story
+        return "; ".join(filter(None, [self._story, self.clipped, self.skipped]))
 
     @property
     def _story(self) -> str:
@@ -103,7 +107,11 @@ def summarise(ds: "xr.Dataset", estimator: str | None = None) -> list[LayerSumma
 
 
 def _summarise_layer(ds: "xr.Dataset", information: "xr.DataArray", layer: str) -> LayerSummary:
-    both = information.transpose("variable", "member", "epoch")
+    skipped = _initial_epochs(ds, information, layer)
+    epochs = np.delete(ds["epoch"].values, skipped)
+    both = information.isel(epoch=np.delete(np.arange(ds.sizes["epoch"]), skipped)).transpose(
+        "variable", "member", "epoch"
+    )
     inputs, labels = both.sel(variable="input").values, both.sel(variable="label").values
     mean_input, mean_label = (mean_known(part) for part in (inputs, labels))
     peak = int(np.argmax(np.nan_to_num(mean_input, nan=-np.inf)))
@@ -113,8 +121,8 @@ def _summarise_layer(ds: "xr.Dataset", information: "xr.DataArray", layer: str) 
         input_start=mean_input[0],
         input_peak=mean_input[peak],
         input_end=mean_input[-1],
-        peak_epoch=int(ds["epoch"].values[peak]),
-        end_epoch=int(ds["epoch"].values[-1]),
+        peak_epoch=int(epochs[peak]),
+        end_epoch=int(epochs[-1]),
         label_start=mean_label[0],
         label_peak=mean_label[peak],
         label_end=mean_label[-1],
@@ -123,7 +131,26 @@ def _summarise_layer(ds: "xr.Dataset", information: "xr.DataArray", layer: str) 
         cap=float(ds.attrs["input_entropy"]),
         unit=str(ds.attrs.get("epoch_unit", "epoch")),
         clipped=_clipping(ds, str(information["estimator"].item()), layer),
+        skipped=_skipped_words(ds, skipped),
     )
+
+
+def _initial_epochs(ds: "xr.Dataset", information: "xr.DataArray", layer: str) -> list[int]:
+    """Return the places of the epochs at which batch norms have no statistics yet, unless these are all."""
+    if "flags" not in ds:
+        return []
+    flags = (
+        ds["flags"].sel(estimator=information["estimator"], layer=layer, variable="input").transpose("epoch", "member")
+    )
+    places = [place for place, codes in enumerate(flags.values) if any(INITIAL in decode_flags(c) for c in codes)]
+    return places if len(places) < ds.sizes["epoch"] else []
+
+
+def _skipped_words(ds: "xr.Dataset", places: Sequence[int]) -> str:
+    if not places:
+        return ""
+    unit, epochs = ds.attrs.get("epoch_unit", "epoch"), ds["epoch"].values[list(places)]
+    return f"{unit} {', '.join(map(str, epochs))} not counted: the batch norms have seen no batch"
 
 
 def _clipping(ds: "xr.Dataset", estimator: str, layer: str) -> str:
@@ -195,7 +222,7 @@ def remarks(ds: "xr.Dataset") -> list[str]:
     if "step" in ds and ds["epoch"].values[-1] < ds["step"].values[-1]:
         word, reached, asked = ds.attrs.get("epoch_unit", "epoch"), ds["epoch"].values[-1], ds["step"].values[-1]
         lines.append(f"incomplete: measured up to {word} {reached} of {asked}")
-    lines += [*left_out(ds), *_repeats(ds), *_assumed_output(ds)]
+    lines += [*views(ds), *left_out(ds), *_repeats(ds), *_assumed_output(ds)]
     violations = largest_violation(ds) if ds.attrs.get("layers", "chain") == "chain" else 0.0
     if violations > NOTICEABLE:
         lines.append(
@@ -207,6 +234,11 @@ def remarks(ds: "xr.Dataset") -> list[str]:
         lines.append(f"clipped: values outside the bins in {', '.join(clipped)}; the picture shows the clipping too")
     lines += [f"reason at the end, {estimator} of {layer}: {text}" for estimator, layer, text in reasons_at(ds)]
     return lines
+
+
+def views(ds: "xr.Dataset") -> list[str]:
+    """Return a line for each way in which activations were changed before they were measured."""
+    return [f"{ds.attrs[key]}" for key in VIEWS if ds.attrs.get(key)]
 
 
 def left_out(ds: "xr.Dataset") -> list[str]:

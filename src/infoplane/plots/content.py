@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from infoplane.errors import InputError
 from infoplane.plots import naming
-from infoplane.results import config_of, need_result
+from infoplane.results import VIEWS, config_of, need_result
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,6 +101,7 @@ def caption(ds: "xr.Dataset", *, estimator: str | None = None, band: bool = Fals
     lines = ["  ·  ".join(first)]
     if estimator is not None:
         lines.append(describe_estimator(ds, estimator))
+    lines += [str(ds.attrs[key]) for key in VIEWS if ds.attrs.get(key)]
     problems = [*_flagged(ds), *([] if estimator is None else _unequal(ds, estimator))]
     return lines + ["; ".join(problems)] * bool(problems)
 

@@ -1,6 +1,6 @@
 """Snapshots of the information plane: every member and layer at three epochs, side by side."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -16,7 +16,7 @@ MIDDLE = 400
 """The epoch of the middle snapshot in Shwartz-Ziv & Tishby (2017), figure 2."""
 
 
-def snapshots(ds: "xr.Dataset", *, estimator: str | None = None) -> "Figure":
+def snapshots(ds: "xr.Dataset", *, estimator: str | None = None, width: Any = None) -> "Figure":
     """Draw every member's layers in the information plane at the first, a middle and the last epoch.
 
     A dot is one layer of one member; its colour is the layer, and dots get smaller towards the output so that
@@ -27,6 +27,7 @@ def snapshots(ds: "xr.Dataset", *, estimator: str | None = None) -> "Figure":
     Args:
         ds: a result.
         estimator: which estimator's information; the first where it is None.
+        width: width of the figure in cm, 17.8 by default; panels stand below each other in a narrow one (8).
 
     Raises:
         InputError: for an estimator that the result does not hold, or a result without labels.
@@ -36,11 +37,14 @@ def snapshots(ds: "xr.Dataset", *, estimator: str | None = None) -> "Figure":
     values = information.sel(variable=["input", "label"]).values
     epochs = information["epoch"].values
     shown = choose_epochs(epochs)
-    figure = style.new_figure(style.DOUBLE, 2.75)
-    panels = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
+    inches, is_narrow = style.width_in_inches(width)
+    figure = style.new_figure(inches, 2.0 * len(shown) + 0.75 if is_narrow else 2.75)
+    shape = (len(shown), 1) if is_narrow else (1, len(shown))
+    panels = figure.subplots(*shape, sharex=True, sharey=True, squeeze=False).ravel()
     for ax, index in zip(panels, shown, strict=True):
         ax.locator_params(axis="x", nbins=7, steps=[1, 2, 5, 10])
-        style.dress(ax, "I(X;T) (bits)", "I(T;Y) (bits)" if ax is panels[0] else "")
+        at_left, at_bottom = is_narrow or ax is panels[0], not is_narrow or ax is panels[-1]
+        style.dress(ax, "I(X;T) (bits)" * at_bottom, "I(T;Y) (bits)" * at_left)
         ax.set_title(f"{content.epoch_word(ds)} {epochs[index]}", fontsize=style.NORMAL, color=style.INK)
         style.draw_entropies(ax, ds.attrs["input_entropy"], ds.attrs["label_entropy"])
         _draw_dots(ax, values[:, index])

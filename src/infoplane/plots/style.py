@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from infoplane.errors import InputError
 from infoplane.plots import naming
 
 if TYPE_CHECKING:
@@ -50,6 +51,23 @@ PANELS, TICKS = 24, 16
 """Layers that get a panel each; layers named below the panels of a figure."""
 
 Colours = Float[np.ndarray, "layer 4"]
+
+
+def width_in_inches(width: Any) -> tuple[float, bool]:
+    """Return the width of a figure of several panels, and whether they stand below each other in it.
+
+    Args:
+        width: in cm, None for a page.
+
+    Raises:
+        InputError: for a width that is no number from 6 to 60.
+    """
+    if width is None:
+        return DOUBLE, False
+    is_number = isinstance(width, int | float | np.number) and not isinstance(width, bool)
+    if not is_number or not 6 <= width <= 60:
+        raise InputError(f"width: expected cm from 6 to 60, got {width!r}. Pass for example 8, the width of a column.")
+    return float(width) / 2.54, bool(width < 12)
 
 
 def new_figure(width: float, height: float) -> "Figure":

@@ -5,16 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infoplane import results
+from infoplane.record._views import View
 from infoplane.record.sets import SETS, MeasuredSet
 
 Specs = Sequence[Mapping[str, Any]]
 """Names and parameters of estimators."""
 
 
-def about(name: str, specs: Specs, sets: Mapping[str, MeasuredSet]) -> dict[str, Any]:
+def about(name: str, specs: Specs, sets: Mapping[str, MeasuredSet], view: View | None) -> dict[str, Any]:
     """Return what must be the same for a recording to go on, as it is read back from a file."""
     prints = {key: set_.fingerprint for key, set_ in sets.items()}
-    content = {"name": name, "estimators": specs, "inputs": prints[SETS[0]], "held_out": prints.get(SETS[1])}
+    content: dict[str, Any] = {
+        "name": name,
+        "estimators": specs,
+        "inputs": prints[SETS[0]],
+        "held_out": prints.get(SETS[1]),
+    }
+    content["view"] = None if view is None else str(view)
     return json.loads(json.dumps(content))
 
 

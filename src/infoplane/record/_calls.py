@@ -17,6 +17,7 @@ import jax
 from jax.extend import core as extended
 
 from infoplane.errors import InputError, did_you_mean
+from infoplane.record._deep import default_calls
 from infoplane.record._notes import NO_SAMPLES, OUTPUT_LAYER, UNSEEN, output_among
 from infoplane.record.probes import select_names, with_exclusions
 
@@ -61,6 +62,7 @@ class Calls:
         kept: {layer's name: array}.
         returned: the array that the model returns, reduced as a layer is, or none.
         left_out: (name, reason) of the parts that no layer can show.
+        adapt: changes the keyword arguments of a part's call.
     """
 
     name_of: Callable[[Sequence[Any], Any], str | None]
@@ -72,6 +74,7 @@ class Calls:
     kept: OrderedDict[str, Any] = dataclasses.field(default_factory=OrderedDict)
     returned: Sequence[Any] = ()
     left_out: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    adapt: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda _, kwargs: kwargs
 
     def __post_init__(self) -> None:
         self._open: list[Call] = []
@@ -81,6 +84,7 @@ class Calls:
 
     def take(self, part: Any, call: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run a part, and take down its call."""
+        kwargs = self.adapt(part, dict(kwargs))
         around = [open_.part for open_ in self._open]
         name = None if self._is_apart(around, part) else self.name_of(around, part)
         if name is None:
@@ -192,9 +196,9 @@ def check_layers(names: Sequence[str], layers: Any, kind: type) -> tuple[Any, ..
     """
     wanted = tuple(layers) if isinstance(layers, Sequence | set) and not isinstance(layers, str) else (layers,)
     for item in wanted:
-        if isinstance(item, str):
+        if isinstance(item, str) and item.removeprefix("!") != "all":
             select_names(names, re.sub(r"#\d+$", "", item.removeprefix("!")))
-        elif item is not None and not (isinstance(item, type) and issubclass(item, kind)):
+        elif not isinstance(item, str | None) and not (isinstance(item, type) and issubclass(item, kind)):
             raise InputError(
                 f"layers: {item!r} is a {type(item).__name__}; expected a layer's name, a pattern such as "
                 f'"encoder*", or a subclass of {kind.__name__}'
@@ -241,7 +245,9 @@ def choose(seen: Sequence[Call], wanted: Sequence[Any]) -> frozenset[str]:
 def _fitting(seen: Sequence[Call], item: Any) -> list[str]:
     names = [call.name for call in seen]
     layers = [call.name for call in seen if call.is_layer]
-    if item is None or item == "all":
+    if item is None:
+        return default_calls(seen, ROOT)
+    if item == "all":
         return layers
     if isinstance(item, type):
         fitting = [call.name for call in seen if isinstance(call.part, item)]

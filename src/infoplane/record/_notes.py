@@ -40,6 +40,20 @@ def named_output(names: Iterable[str], kept: Iterable[str]) -> dict[str, str]:
     return {OUTPUT_LAYER: OUTPUT if OUTPUT in kept else ""} if OUTPUT in names else {}
 
 
+def behind_initial_norms(parts: Sequence[str], layers: Sequence[str], norms: Sequence[str]) -> frozenset[str]:
+    """Return the layers at or behind the first batch norm that has seen no batch.
+
+    Args:
+        parts: names of the parts that run, in order.
+        layers: the layer that each of them gives.
+        norms: names of these batch norms; if one of them is no part, all layers are behind it.
+    """
+    if not norms:
+        return frozenset()
+    first = min(parts.index(name) if name in parts else 0 for name in norms)
+    return frozenset(layers[first:])
+
+
 def left_out(reasons: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the note on outputs that are left out, given pairs (name, reason)."""
     by_reason: dict[str, list[str]] = {}

@@ -14,8 +14,12 @@ from infoplane.record._torch_closed import running_eagerly
 
 
 @contextlib.contextmanager
-def measured_state(model: nn.Module) -> Iterator[None]:
+def measured_state(model: nn.Module, *, batch_statistics: bool = False) -> Iterator[None]:
     """Evaluate without gradients, and give everything back: training modes, buffers, random state.
+
+    Args:
+        model: what is evaluated.
+        batch_statistics: whether batch norms use the statistics of each batch instead of the running ones.
 
     Raises:
         InputError: for a model whose weights do not exist yet.
@@ -28,6 +32,8 @@ def measured_state(model: nn.Module) -> Iterator[None]:
         stack.callback(torch.clear_autocast_cache)  # it keeps half-precision weights that lead to no gradient
         _fork_random_state(stack, tensors)
         stack.enter_context(_kept_buffers(modules))
+        for norm in batch_norms(modules) if batch_statistics else []:  # _kept_buffers puts them back
+            norm._buffers["running_mean"] = norm._buffers["running_var"] = None
         # the attribute and not eval(): a model that overrides it, to keep a part frozen or to merge weights, would
         # not come back bit by bit
         stack.enter_context(_with(modules, "training", False))
@@ -36,6 +42,17 @@ def measured_state(model: nn.Module) -> Iterator[None]:
         stack.enter_context(_with(packing, "use_nested_tensor", False))
         stack.enter_context(running_eagerly(modules))
         yield
+
+
+def batch_norms(modules: Iterable[nn.Module]) -> list[nn.Module]:
+    """Return the batch norms that keep running statistics."""
+    kind = nn.modules.batchnorm._BatchNorm
+    return [m for m in modules if isinstance(m, kind) and m.running_mean is not None and m.running_var is not None]
+
+
+def has_initial_statistics(norm: Any) -> bool:
+    """Say whether a batch norm has seen no batch yet: its running means are 0 and its running variances 1."""
+    return not bool(norm.running_mean.any()) and bool((norm.running_var == 1).all())
 
 
 def _refuse_missing(tensors: Sequence[torch.Tensor]) -> None:

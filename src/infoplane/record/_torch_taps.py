@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from infoplane.errors import InputError, did_you_mean
+from infoplane.record._deep import DEEP
 from infoplane.record._torch_closed import ROOT
 from infoplane.record.probes import select_names, with_exclusions
 
@@ -196,10 +197,6 @@ def _by_pattern(taps: Sequence[Tap], pattern: str) -> list[Tap]:
 def _fits_levels(name: str, pattern: str) -> bool:
     parts, patterns = name.split("."), pattern.split(".")
     return len(parts) == len(patterns) and all(map(fnmatch.fnmatchcase, parts, patterns))
-
-
-DEEP = 20
-"""Layers above which a model with blocks is measured at the outputs of its blocks, if no layers are named."""
 
 
 def _deep_default(taps: Sequence[Tap], named: Mapping[str, nn.Module]) -> list[Tap]:

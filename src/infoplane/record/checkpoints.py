@@ -63,6 +63,7 @@ def measure_checkpoints(
     target_bins: int = 10,
     ignore_index: int | None = None,
     rows: Any = None,
+    view: Any = None,
     progress: bool = True,
     on_row: Callable[[Row], object] | None = None,
     on_event: Callable[[Measured], object] | None = None,
@@ -119,6 +120,7 @@ def measure_checkpoints(
         target_bins: number of classes for the targets of a regression.
         ignore_index: leave out the inputs with this label, such as −100.
         rows: measure on so many of the inputs, drawn at random, always the same ones.
+        view: reduce each wide layer before it is measured: "projection" or "pca". See `Recorder`.
         progress: state the plan and the remaining time on stderr, if it takes long and stderr is a terminal.
         on_row: called with each `Row` when it has been kept.
         on_event: called with a `Measured` after each checkpoint.
@@ -140,7 +142,7 @@ def measure_checkpoints(
     recorder = Recorder(
         inputs, labels, estimators, schedule, out=out, held_out=held_out, batch_size=batch_size,
         exact_batch=exact_batch, memory=memory, target_bins=target_bins, ignore_index=ignore_index, rows=rows,
-        progress=shown, on_row=on_row, name=name, live=False,
+        view=view, progress=shown, on_row=on_row, name=name, live=False,
         attributes={"epoch_unit": checkpoints.unit, "epochs_from": checkpoints.source},
     )  # fmt: skip
     try:

@@ -22,9 +22,9 @@ from flax import nnx
 
 from infoplane.errors import InputError
 from infoplane.record._calls import ROOT, Calls, check_layers, choose, note_output, watching, without_constants
-from infoplane.record._notes import LEFT_OUT, left_out
+from infoplane.record._notes import LEFT_OUT, behind_initial_norms, left_out
 from infoplane.record._units import Units
-from infoplane.record.probes import Evaluate
+from infoplane.record.probes import Evaluate, Evaluation
 
 DRAWS = 1000
 """How far the count of a random stream moves from batch to batch: more than a forward pass draws from it."""
@@ -45,18 +45,28 @@ class NnxProbe:
         layers: None or "all" for every module that computes something and within which no other such module
             runs (Flax's own attention and recurrent modules count as one); names, patterns, or subclasses of
             ``nnx.Module``.
-        channels: "flatten", "mean" or "each"; what to do with (sample, …, channel), see `Units`.
+        channels: "flatten", "mean", "pool" or "each"; what to do with (sample, …, channel), see `Units`.
         positions: "flatten", "mean" or a number; what to do with sequences (sample, position, feature).
+        batch_statistics: batch norms use the mean and variance of each batch, as in training, instead of the running
+            ones, which are 0 and 1 at epoch 0; see `infoplane.record.torch.TorchProbe`.
 
     Raises:
         InputError: for layers that fit no module (lists the names), or an unknown option.
     """
 
     def __init__(
-        self, model: nnx.Module, layers: Any = None, *, channels: Any = "flatten", positions: Any = None
+        self,
+        model: nnx.Module,
+        layers: Any = None,
+        *,
+        channels: Any = "flatten",
+        positions: Any = None,
+        batch_statistics: bool = False,
     ) -> None:
         self.model = model
-        self._units = Units(channels, positions)
+        self.batch_statistics = batch_statistics
+        self._order: list[str] = []
+        self.units = Units(channels, positions)
         self._wanted = check_layers(list(_callables(model)), layers, nnx.Module)
         self._keep: frozenset[str] | None = None
         self.notes: dict[str, str] = {}
@@ -68,6 +78,10 @@ class NnxProbe:
         self.notes = {key: text for key, text in self.notes.items() if key == LEFT_OUT}  # the output is noted anew
         copy = nnx.clone(self.model)
         copy.eval()
+        norms = {path: node for path, node in _callables(copy).items() if isinstance(node, nnx.BatchNorm)}
+        for norm in norms.values() if self.batch_statistics else ():
+            norm.use_running_average = False
+        initial = [] if self.batch_statistics else [path for path, norm in norms.items() if _is_initial(norm)]
         graph, counts, state = nnx.split(copy, nnx.RngCount, ...)
         calls = itertools.count()
 
@@ -77,7 +91,12 @@ class NnxProbe:
             advanced = jax.tree.map(lambda count: count + by, counts)
             return self._evaluate(graph, (advanced, state), inputs)
 
-        yield evaluate
+        yield Evaluation(
+            evaluate,
+            self.notes,
+            batch_statistics=self.batch_statistics,
+            behind=lambda: behind_initial_norms(self._order, self._order, initial),
+        )
 
     def _evaluate(self, graph: Any, state: Any, inputs: Any) -> Mapping[str, Any]:
         args, kwargs = _arguments(inputs)
@@ -102,6 +121,7 @@ class NnxProbe:
             jax.eval_shape(lambda *given: calls.append(run(*given)), state, *jax.tree.map(_one_more, (args, kwargs)))
             calls[0].left_out += without_constants(calls[0].seen, calls[1].seen)
         self.notes |= left_out(calls[0].left_out)
+        self._order = [call.name for call in calls[0].seen]
         return choose(calls[0].seen, self._wanted)
 
     def _forward(
@@ -119,12 +139,17 @@ class NnxProbe:
             is_closed=_is_closed,
             repeats=lambda _: False,
             keep=keep,
-            reduce=lambda _, array: self._units.of(array),
+            reduce=lambda _, array: self.units.of(array),
         )
         with watching({type(module) for module in modules.values()}, calls):
             calls.end(model, model(*args, **kwargs))  # pyright: ignore[reportCallIssue]
         calls.left_out = calls.unseen(modules)
         return calls
+
+
+def _is_initial(norm: nnx.BatchNorm) -> bool:
+    """Say whether a batch norm has seen no batch yet."""
+    return not bool(np.asarray(norm.mean[...]).any()) and bool((np.asarray(norm.var[...]) == 1).all())
 
 
 def _callables(model: nnx.Module) -> dict[str, nnx.Module]:

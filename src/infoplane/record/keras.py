@@ -8,16 +8,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from infoplane.errors import InputError
 from infoplane.record._calls import ROOT, Calls, check_layers, choose, note_output, watching, without_constants
-from infoplane.record._notes import LEFT_OUT, left_out
+from infoplane.record._notes import LEFT_OUT, behind_initial_norms, left_out
 from infoplane.record._units import Units
-from infoplane.record.probes import Evaluate
+from infoplane.record.probes import Evaluate, Evaluation
 from infoplane.record.recorder import Recorder
 
 _REPEATING = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.Identity, keras.layers.Dropout)
 """Layers that give the numbers they get, when a model is evaluated."""
+
+_BATCH_NORM = keras.layers.BatchNormalization
 
 _CURVES = {
     "loss": "loss",
@@ -49,19 +52,29 @@ class KerasProbe:
         layers: None or "all" for every layer that computes something and within which no other such layer runs
             (Keras' own attention, recurrent and wrapper layers count as one); names, patterns, or subclasses of
             ``keras.layers.Layer``.
-        channels: "flatten", "mean" or "each"; what to do with images, see `Units`. The channel's axis is told by
+        channels: "flatten", "mean", "pool" or "each"; for images, see `Units`. The channel's axis is told by
             the layer's ``data_format``, or that of the model's first layer which has one.
         positions: "flatten", "mean" or a number; what to do with sequences (sample, position, feature).
+        batch_statistics: batch normalizations that train use the mean and variance of each batch, as in training,
+            instead of the moving ones, which are 0 and 1 at epoch 0; see `infoplane.record.torch.TorchProbe`.
 
     Raises:
         InputError: for layers that fit nothing (lists the names), or an unknown option.
     """
 
     def __init__(
-        self, model: keras.Model, layers: Any = None, *, channels: Any = "flatten", positions: Any = None
+        self,
+        model: keras.Model,
+        layers: Any = None,
+        *,
+        channels: Any = "flatten",
+        positions: Any = None,
+        batch_statistics: bool = False,
     ) -> None:
         self.model = model
-        self._units = Units(channels, positions)
+        self.batch_statistics = batch_statistics
+        self._order: list[str] = []
+        self.units = Units(channels, positions)
         named = dict(_named_layers(model))
         self._wanted = check_layers([*named, ROOT], layers, keras.layers.Layer)
         formats = (getattr(layer, "data_format", None) for layer in named.values())
@@ -91,7 +104,24 @@ class KerasProbe:
             return self._evaluate(variables, _advanced(variables, values, next(calls)), inputs)
 
         with _backend_as_it_was(self.model):
-            yield evaluate
+            yield Evaluation(
+                evaluate,
+                self.notes,
+                batch_statistics=self.batch_statistics,
+                behind=lambda: behind_initial_norms(self._order, self._order, self._initial_norms()),
+            )
+
+    def _initial_norms(self) -> list[str]:
+        """Return the batch normalizations that have seen no batch yet."""
+        if self.batch_statistics:
+            return []
+        norms: dict[str, Any] = {n: layer for n, layer in _named_layers(self.model) if isinstance(layer, _BATCH_NORM)}
+        return [
+            name
+            for name, norm in norms.items()
+            if not np.any(keras.ops.convert_to_numpy(norm.moving_mean.value))
+            and np.all(keras.ops.convert_to_numpy(norm.moving_variance.value) == 1)
+        ]
 
     def _evaluate(self, variables: Sequence[Any], values: Sequence[Any], inputs: Any) -> Mapping[str, Any]:
         try:
@@ -135,6 +165,7 @@ class KerasProbe:
             look_again()
             calls[0].left_out += without_constants(calls[0].seen, calls[1].seen)
         self.notes |= left_out(calls[0].left_out)
+        self._order = [call.name for call in calls[0].seen]
         return choose(calls[0].seen, self._wanted)
 
     def _forward_of(self, variables: Sequence[Any]) -> Callable[..., tuple[Mapping[str, Any], Any]]:
@@ -160,11 +191,16 @@ class KerasProbe:
             repeats=lambda layer: isinstance(layer, _REPEATING),
             keep=keep,
             reduce=self._reduce,
+            adapt=self._adapt,
         )
         with watching([keras.layers.Layer], calls), keras.StatelessScope(zip(variables, values, strict=True)):
             calls.end(self.model, self.model(inputs, training=False))
         calls.left_out = calls.unseen(dict(_named_layers(self.model)))
         return calls
+
+    def _adapt(self, layer: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        is_norm = self.batch_statistics and isinstance(layer, _BATCH_NORM)
+        return kwargs | {"training": True} if is_norm else kwargs
 
     def _name_of(self, around: Sequence[Any], layer: Any) -> str | None:
         if not around:
@@ -175,7 +211,7 @@ class KerasProbe:
 
     def _reduce(self, layer: Any, array: Any) -> Mapping[str, Any]:
         data_format = getattr(layer, "data_format", None) or self._data_format
-        return self._units.of(array, channels_first=data_format == "channels_first")
+        return self.units.of(array, channels_first=data_format == "channels_first")
 
 
 class InfoPlane(keras.callbacks.Callback):

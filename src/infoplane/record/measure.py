@@ -1,8 +1,9 @@
 """Measures every layer of a model on a set of inputs, with bounded memory."""
 
 import dataclasses
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from infoplane.estimators.rows import distinct_rows
 from infoplane.record._held import Held, HeldInFile, holding
 from infoplane.record._plan import Plan, plan_passes, state_plan
 from infoplane.record._progress import LAYERS, MODEL, Progress
+from infoplane.record._views import View
 from infoplane.record.probes import SIZE_ERRORS, select_names
 from infoplane.record.sets import MeasuredSet, parts_of
 from infoplane.results import encode_flags
@@ -63,6 +65,7 @@ def measure_set(
     *,
     evaluate: Any = None,
     progress: Progress = SILENT,
+    view: View | None = None,
 ) -> Measurement:
     """Evaluate a model on all inputs and measure each layer.
 
@@ -75,11 +78,14 @@ def measure_set(
         memory: bytes of activations and of a batch's forward pass held at once.
         evaluate: what ``source`` runs, if it can tell its memory (``bytes_per_sample``) and make a ``trial``.
         progress: shows how far it is.
+        view: to what each layer is reduced before it is measured.
 
     Raises:
         InputError: for activations that cannot be used, or a single layer that is larger than ``memory``.
     """
     found: dict[str, dict[str, np.ndarray]] = {}
+    if view is not None:
+        source = _viewed(source, view)
     seen = look(measured, source)
     if not seen.first:
         raise InputError("the model gives no layers; nothing to measure")
@@ -88,7 +94,8 @@ def measure_set(
     progress.expect({MODEL: measured.n_samples * len(plan.groups), LAYERS: sum(numbers.values())})
     state_plan(plan, measured, evaluate, progress, seen.seconds)
     for name, activations in _activations(measured, source, plan, seen, progress):
-        extra = {"stochastic"} if name in seen.stochastic else set()
+        extra = _flags_of_run(name, seen, evaluate)
+        activations = activations if view is None else view.of_layer(activations)
         found[name] = _measure_layer(activations, measured, estimators, name, extra)
         del activations  # before the next layer takes its place
         progress.advance(LAYERS, numbers[name], f"layer {len(found)} of {len(numbers)}")
@@ -112,6 +119,7 @@ def measure_model(
     estimators: Sequence[LayerEstimator],
     memory: int,
     progress: Progress = SILENT,
+    view: View | None = None,
 ) -> Measured:
     """Measure each layer of a model on each set of inputs; return also what the run showed, see `_notes`.
 
@@ -128,10 +136,16 @@ def measure_model(
             return evaluate(batch)
 
         measured = {
-            name: measure_set(set_, source, estimators, memory, evaluate=evaluate, progress=progress)
+            name: measure_set(set_, source, estimators, memory, evaluate=evaluate, progress=progress, view=view)
             for name, set_ in sets.items()
         }
-    return measured, dict(getattr(probe, "notes", {}))
+    units = str(getattr(probe, "units", ""))
+    return measured, dict(getattr(probe, "notes", {})) | ({"reduction": units} if units else {})
+
+
+def _viewed(source: Source, view: View) -> Source:
+    """Return a source whose activations are reduced batch by batch."""
+    return lambda place, batch: {n: view.of_batch(values, n) for n, values in source(place, batch).items()}
 
 
 def slices(activations: Mapping[Any, Any], n_samples: int, layers: str | Sequence[str] | None) -> Source:
@@ -195,6 +209,15 @@ def _differ(one: Float[np.ndarray, "sample dim"], two: Float[np.ndarray, "sample
     return not np.allclose(one, two, rtol=0, atol=1e-4 * float(largest), equal_nan=True)
 
 
+def _flags_of_run(name: str, seen: Look, evaluate: Any) -> dict[str, str]:
+    """Return the flags of a layer that the run of the model shows, with their reasons."""
+    flags = {"stochastic": ""} if name in seen.stochastic else {}
+    # a channel that is a layer of its own has its number behind the name
+    if {name, re.sub(r"\[\d+\]$", "", name)} & getattr(evaluate, "initial_statistics", frozenset()):
+        flags["initial-statistics"] = "a batch norm at or before this layer has the running statistics 0 and 1"
+    return flags
+
+
 def _plan(measured: MeasuredSet, evaluate: Any, memory: int, seen: Look) -> Plan:
     """Choose how the model is run; a model that can tell its memory is asked for it, and is never run for it twice."""
     recorded = sum(first.nbytes for first in seen.first.values())
@@ -202,7 +225,13 @@ def _plan(measured: MeasuredSet, evaluate: Any, memory: int, seen: Look) -> Plan
     if hasattr(evaluate, "bytes_per_sample") and not seen.exact_size:
         whole = evaluate.bytes_per_sample(next(measured.batches(3))[1])
     sizes = {name: first.nbytes * measured.n_samples for name, first in seen.first.items()}
-    return plan_passes(sizes, measured, memory, per_sample=float(max(whole, recorded)), exact_size=seen.exact_size)
+    plan = plan_passes(sizes, measured, memory, per_sample=float(max(whole, recorded)), exact_size=seen.exact_size)
+    if not getattr(evaluate, "batch_statistics", False):
+        return plan
+    n_batches = -(-measured.n_samples // plan.batch_size)
+    size = plan.batch_size if plan.is_exact else -(-measured.n_samples // n_batches)  # no small last batch
+    evaluate.notes["batch_statistics"] = f"batch norms use the statistics of each batch of {size} inputs"
+    return dataclasses.replace(plan, batch_size=size)
 
 
 def _activations(
@@ -275,7 +304,7 @@ def _measure_layer(
     measured: MeasuredSet,
     estimators: Sequence[LayerEstimator],
     name: str,
-    flags: Set[str],
+    flags: Mapping[str, str],
 ) -> dict[str, np.ndarray]:
     """Measure one layer by every estimator: quantities (estimator, variable), spreads alone; flags are added."""
     layers = Layers(activations, measured.labels)
@@ -288,9 +317,12 @@ def _measure_layer(
     rows = {key: np.array([[_number(part, key) for part in _pair(v)] for v in values]) for key in QUANTITIES}
     # without labels both carry the flags of I(X;T), since they are the layer's
     rows["flags"] = np.array(
-        [[encode_flags((part or v.input).flags[0] | flags) for part in _pair(v)] for v in values], np.int32
+        [[encode_flags((part or v.input).flags[0] | set(flags)) for part in _pair(v)] for v in values], np.int32
     )
-    rows["reasons"] = np.array([[(part or v.input).reasons[0] for part in _pair(v)] for v in values], object)
+    more = [reason for reason in flags.values() if reason]
+    rows["reasons"] = np.array(
+        [["; ".join(filter(None, [(part or v.input).reasons[0], *more])) for part in _pair(v)] for v in values], object
+    )
     return rows | _spread(layers)
 
 
@@ -304,26 +336,28 @@ def _number(part: Values | None, key: str) -> float:
 
 
 def _spread(layers: Layers) -> dict[str, np.ndarray]:
-    """How the values of a layer lie; NaN where they are not finite."""
+    """How the values of a layer lie; NaN where they are not finite.
+
+    A few units at a time, which stay in the processor's cache: no copy of the layer in double precision.
+    """
     t = layers.host[0]
-    low, high = t.min(axis=1), t.max(axis=1)
+    step = max(1, BLOCK // t.shape[1])
+    lows, highs, means, within = [], [], [], 0.0
+    for start in range(0, len(t), step):
+        part = t[start : start + step]
+        lows.append(part.min(axis=1))
+        highs.append(part.max(axis=1))
+        if layers.finite[0]:
+            centered = part.astype(np.float64)
+            means.append(centered.mean(axis=1))
+            centered -= means[-1][:, None]
+            within += float(np.vdot(centered, centered))
+    low, high = np.concatenate(lows), np.concatenate(highs)
     numbers = {
         "minimum": low.min(),
         "maximum": high.max(),
-        "sd": _sd(t) if layers.finite[0] else np.nan,
+        "sd": np.sqrt(within / t.size + np.concatenate(means).var()) if means else np.nan,
         "dead_share": (low == high).mean(),
         "distinct_rows": distinct_rows(layers)[0],
     }
     return {key: np.array(number, float) for key, number in numbers.items()}
-
-
-def _sd(t: Float[np.ndarray, "dim sample"]) -> float:
-    """Standard deviation of all values, a few units at a time: no copy of the layer in float64."""
-    step = max(1, BLOCK // t.shape[1])
-    parts = [t[start : start + step] for start in range(0, len(t), step)]
-    means = np.concatenate([part.mean(axis=1, dtype=np.float64) for part in parts])
-    within = sum(
-        float(np.square(part - means[place * step :][: len(part), None], dtype=np.float64).sum())
-        for place, part in enumerate(parts)
-    )
-    return float(np.sqrt(within / t.size + means.var()))

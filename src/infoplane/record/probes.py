@@ -15,6 +15,33 @@ from infoplane.record._notes import named_output
 Evaluate = Callable[[Any], Mapping[str, Any]]
 """Takes a batch of inputs, gives {layer's name: activations with the sample first} in the order of the layers."""
 
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """An `Evaluate` that also tells of the batch norms of its model.
+
+    Attributes:
+        function: evaluates the model on a batch.
+        notes: attributes of the result.
+        batch_statistics: whether an activation depends on the other inputs of its batch.
+        behind: gives the layers at or behind a batch norm that has seen no batch, once the model has run.
+    """
+
+    function: Evaluate
+    notes: dict[str, str]
+    batch_statistics: bool
+    behind: Callable[[], frozenset[str]]
+
+    def __call__(self, inputs: Any) -> Mapping[str, Any]:
+        """Evaluate the model on a batch."""
+        return self.function(inputs)
+
+    @property
+    def initial_statistics(self) -> frozenset[str]:
+        """The layers at or behind a batch norm that has seen no batch yet."""
+        return self.behind()
+
+
 SIZE_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 """Errors of models that do not run on the number of inputs that they are given."""
 

@@ -16,6 +16,7 @@ from infoplane.record._about import about, attributes
 from infoplane.record._checks import check_arguments, check_curves, check_epoch, refuse_run_edges
 from infoplane.record._notes import named_output
 from infoplane.record._progress import Progress
+from infoplane.record._views import as_view
 from infoplane.record.folder import RESULT, Folder, lost_attribute, warned
 from infoplane.record.measure import Measured, measure_model, measure_set, slices
 from infoplane.record.probes import Probe, as_probe, probe_of
@@ -57,33 +58,31 @@ class Recorder:
             model; without one the information of a deterministic network is about N, not about the network.
         schedule: which epochs are measured: "log", "every", "piecewise", "delta-approx" (steps that grow while little
             changes), a stride, a list, or a schedule.
-        layers: which layers: None or "all", names, or patterns such as ``"encoder.*"``; for a function or
-            mapping given to `step`. `attach` takes its own.
+        layers: layers of a function or mapping given to `step`: None, "all", names, or patterns (``"encoder.*"``).
         out: a folder that keeps every row as soon as it is measured. A training that is started again with the
             same folder, inputs and estimators goes on with the same record.
         held_out: a second set, inputs or the pair (inputs, labels), measured beside the first;
             `infoplane.results.held_out` shows it.
         epochs: number of the last epoch, where it is known: it is then measured, and a logarithmic schedule is
             laid out for it. A training that goes on beyond it is measured as if it were not known.
-        batch_size: number of inputs that the model is given at once; at least 2 are, and a last one joins the others.
-            "all": all inputs at once and never fewer, as graph networks need. A model that fails on two inputs is
-            run on batches of exactly this size; the last batch is then filled up by some of its own inputs.
+        batch_size: number of inputs that the model is given at once, at least 2; a last one joins the others. "all":
+            all at once and never fewer, as graph networks need. A model that fails on two inputs is run on batches of
+            exactly this size; the last batch is then filled up by some of its own inputs.
         exact_batch: run the model on ``batch_size`` inputs every time, and never try it on two or three inputs.
         memory: bytes of activations, and of the model's forward pass, held at once. Activations beyond it wait in a
             temporary file, and batches are made smaller; the forward pass of a function is not known.
         target_bins: number of classes for the targets of a regression.
         ignore_index: leave out the inputs with this label, such as −100; without it −100 among classes is refused.
-        rows: measure on so many of the inputs, drawn at random, always the same; the attribute ``n_given`` of the
-            result is the number of all inputs. None: all.
-        progress: state the plan and the remaining time of measurements that take more than two seconds, on stderr if
-            it is a terminal.
+        rows: measure on so many inputs, drawn at random, always the same; ``n_given`` in the result: of how many.
+        view: reduce each wide layer before it is measured: "projection" or "pca" to 16 coordinates, or a table such as
+            ``{"name": "pca", "coordinates": 8}``. The result states it.
+        progress: state plan and remaining time on stderr, if it is a terminal and a measurement takes over 2 s.
         on_row: called with each `Row` when it has been kept, for example to log it.
         name: title of the result.
-        live: whether epochs come once and in order, as they are trained. False where any can be had at any time, as
-            from checkpoints: `insert` takes them, and the schedule "delta-exact" is no longer refused.
+        live: whether epochs come once and in order. False if any can be had at any time, as from checkpoints:
+            `insert` takes them, and the schedule "delta-exact" is not refused.
         attributes: further attributes of the result, numbers or text. ``{"output_layer": "logits"}`` states which
-            layer gives the model's output, where the model is a function without a layer named "output"; an empty
-            name states that the output is not recorded.
+            layer of a function is the model's output; an empty name states that the output is not recorded.
 
     Raises:
         InputError: for an argument that cannot be used.
@@ -107,6 +106,7 @@ class Recorder:
         target_bins: Any = 10,
         ignore_index: int | None = None,
         rows: Any = None,
+        view: Any = None,
         progress: bool | Progress = True,
         on_row: Any = None,
         name: str = "recording",
@@ -124,7 +124,8 @@ class Recorder:
         self.schedule = schedules.as_live_schedule(schedule) if live else schedules.as_schedule(schedule)
         self.layers, self.name, self.memory, self.on_row = layers, name, memory, on_row
         self._progress = progress if isinstance(progress, Progress) else Progress(progress)
-        self._last, self._further = epochs, dict(attributes or {})
+        self._view = as_view(view)
+        self._last, self._further = epochs, dict(attributes or {}) | ({"view": str(self._view)} if view else {})
         self._probe: Probe | None = None
         self._previous: int | None = None
         self._planner: schedules.ApproxPlanner | None = None
@@ -223,7 +224,7 @@ class Recorder:
 
     @property
     def last_epoch(self) -> int | None:
-        """The last epoch that `step` was told of; None before the first."""
+        """The last epoch of `step`; None before the first."""
         return self._previous
 
     def results(self) -> "xr.Dataset":
@@ -289,7 +290,7 @@ class Recorder:
         Raises:
             InputError: when it is of other inputs, estimators or layers.
         """
-        if state["about"] != self._about():
+        if {"view": None} | state["about"] != self._about():
             raise InputError("the checkpoint's record is of other inputs, labels, estimators or layers")
         self.entries = [Entry.from_line(line, "the checkpoint") for line in state["rows"]]
         self._previous = state["previous"]
@@ -347,14 +348,15 @@ class Recorder:
             raise InputError("activations are of one set only; with held_out give step a function, or attach a model")
         set_ = self._sets[SETS[0]]
         source = slices(activations, set_.n_samples, self.layers)
+        options = {"progress": self._progress, "view": self._view}
         with self._progress.measuring():
-            measured = measure_set(set_, source, [*self.estimators.values()], self.memory, progress=self._progress)
+            measured = measure_set(set_, source, [*self.estimators.values()], self.memory, **options)
         return {SETS[0]: measured}, named_output([*map(str, activations)], measured.layers)
 
     def _measure_model(self, probe: Probe | None) -> Measured:
         if probe is None:
             raise InputError("activations are missing; give step a mapping or a function, or attach a model")
-        return measure_model(probe, self._sets, list(self.estimators.values()), self.memory, self._progress)
+        return measure_model(probe, self._sets, list(self.estimators.values()), self.memory, self._progress, self._view)
 
     def _keep(self, entry: Entry) -> None:
         self._forget_from(entry.epoch)
@@ -384,8 +386,7 @@ class Recorder:
                 self.on_row(row)
 
     def _about(self) -> dict[str, Any]:
-        """What must be the same for a record to go on."""
-        return about(self.name, self._specs(), self._sets)
+        return about(self.name, self._specs(), self._sets, self._view)
 
     def _specs(self) -> list[dict[str, Any]]:
         return [{"name": e.name, **e.params} for e in self.estimators.values()]

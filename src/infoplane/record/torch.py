@@ -9,10 +9,17 @@ import torch
 from jaxtyping import Shaped
 
 from infoplane.errors import InputError
-from infoplane.record._notes import OUTPUT_LAYER, left_out, output_among
+from infoplane.record._notes import OUTPUT_LAYER, behind_initial_norms, left_out, output_among
 from infoplane.record._torch_closed import ROOT, closed_parts, hooked, refuse_closed, unwrapped, without_hidden
 from infoplane.record._torch_memory import bytes_per_sample
-from infoplane.record._torch_state import Inputs, kept_random_state, measured_state, pick
+from infoplane.record._torch_state import (
+    Inputs,
+    batch_norms,
+    has_initial_statistics,
+    kept_random_state,
+    measured_state,
+    pick,
+)
 from infoplane.record._torch_survey import survey, survey_batch
 from infoplane.record._torch_taps import Tap, check_layers, choose, named_modules, omitted, outputs_of, tensors_of
 from infoplane.record._units import Units
@@ -62,7 +69,8 @@ class TorchProbe:
             every layer inside; another pattern is compared level by level, ``"layer?.?"`` with the blocks of each
             stage. ``"!pos"`` leaves out what fits, and all inside. The name of a module takes all that it gives.
         channels: what becomes of outputs (sample, channel, …): "flatten" takes all numbers as one vector, "mean"
-            averages each channel over space, "each" makes every channel a layer of its own.
+            averages each channel over space, "pool" over the two halves of each axis, "each" makes every channel a
+            layer of its own.
         positions: what becomes of sequences (sample, position, feature): "flatten", "mean" over the positions, or the
             place of one (−1 the last). When it is given, outputs of three axes are sequences; otherwise ``channels``
             treats them as (sample, channel, position), which is what Conv1d gives.
@@ -70,11 +78,15 @@ class TorchProbe:
             tensors on another device are refused.
         arguments: keyword arguments that are the same for every batch, such as ``{"edge_index": edges}`` for a graph
             network. They are passed on as they are.
+        batch_statistics: batch norms use the mean and variance of each batch, as in training, instead of the running
+            ones, which are 0 and 1 at epoch 0. An activation then depends on the other inputs of its batch; the
+            attribute ``batch_statistics`` of the result states the size of the batches.
 
     Attributes:
         exact_batch: never run the model on fewer inputs than it is given; see `Recorder`.
         bytes_per_sample: memory of a forward pass for one sample, by the shape of the inputs.
         notes: what the last measurement showed: ``output_layer`` and ``left_out``, attributes of the result.
+        initial_statistics: layers at or behind a batch norm that has seen no batch yet, in the last measurement.
 
     Raises:
         InputError: for layers that fit nothing (lists the names) or options that are none of these.
@@ -89,6 +101,7 @@ class TorchProbe:
         positions: Any = None,
         move_inputs: bool = False,
         arguments: Any = None,
+        batch_statistics: bool = False,
     ) -> None:
         self.units = Units(channels, positions)
         self.model = unwrapped(model)
@@ -101,6 +114,8 @@ class TorchProbe:
         self.arguments = as_arguments(arguments)
         self.exact_batch = False
         self.bytes_per_sample: dict[Any, float] = {}
+        self.batch_statistics = batch_statistics
+        self.initial_statistics: frozenset[str] = frozenset()
         self.notes: dict[str, str] = {}
 
     @contextlib.contextmanager
@@ -113,7 +128,7 @@ class TorchProbe:
             InputError: for weights that hold no numbers.
         """
         self.notes = {}
-        with measured_state(self.model), contextlib.ExitStack() as hooks:
+        with measured_state(self.model, batch_statistics=self.batch_statistics), contextlib.ExitStack() as hooks:
             yield _Evaluation(self, Inputs(self.model, self.move_inputs), hooks)
 
     def reduce(self, output: torch.Tensor, tap: Tap) -> dict[str, Shaped[torch.Tensor, "sample *unit"]]:
@@ -151,6 +166,21 @@ class _Evaluation:
         self._taps: dict[str, list[Tap]] = {}  # by module, once the first batch has shown what there is
         self._calls: dict[str, int] = {}
         self._found: dict[str, Shaped[np.ndarray, "sample unit"]] = {}
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """Attributes of the result."""
+        return self._probe.notes
+
+    @property
+    def batch_statistics(self) -> bool:
+        """Whether an activation depends on the other inputs of its batch."""
+        return self._probe.batch_statistics
+
+    @property
+    def initial_statistics(self) -> frozenset[str]:
+        """The layers at or behind a batch norm that has seen no batch yet."""
+        return self._probe.initial_statistics
 
     def __call__(self, batch: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
         """Give what each layer gives for a batch, in the order they run."""
@@ -209,6 +239,11 @@ class _Evaluation:
     def _look_around(self, args: Arguments, kwargs: Keywords) -> None:
         modules = self._probe.named
         taps = self._survey(args, kwargs)
+        self._probe.initial_statistics = behind_initial_norms(
+            [tap.module for tap in taps],
+            [tap.name for tap in taps],
+            [name for name, module in modules.items() if batch_norms([module]) and has_initial_statistics(module)],
+        )
         self._probe.notes |= left_out(omitted(taps, self._probe.wanted))
         for tap in choose([tap for tap in taps if tap.is_tensor], self._probe.wanted, modules):
             self._taps.setdefault(tap.module, []).append(tap)
