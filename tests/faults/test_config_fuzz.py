@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import infoplane as ip
 from infoplane import cli
 from infoplane.runs import engine
-from infoplane.runs.config import Config, _known_keys
+from infoplane.runs.config import Config, _known_keys, parse
 
 KEYS = _known_keys(Config)
 STRANGE = st.one_of(
@@ -130,3 +131,10 @@ def test_each_wrong_value_is_refused_with_the_path_of_its_key(tmp_path, tally):
         assert line is not None, (key, value)
         assert key in line or (key == "data.name" and "data set" in line) or key == "estimators", (key, value, line)
     tally("a wrong value for each key", len(CASES), f"{len(CASES)} of {len(CASES)} refused with exit code 2, key named")
+
+
+@pytest.mark.parametrize("key", ["variants", "sweep"])
+@pytest.mark.parametrize("value", [[[0, 0]], [0], [[]], [[[], 1]], [["a", 0]]])
+def test_lists_that_are_no_variants_and_no_sweep_are_refused_by_their_key(key, value):
+    with pytest.raises(ip.ConfigError, match=rf"^{key}"):
+        parse({key: value})

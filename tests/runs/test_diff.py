@@ -1,5 +1,6 @@
 """What differs between two runs, in configuration and in results."""
 
+import numpy as np
 import pytest
 
 import infoplane as ip
@@ -48,6 +49,15 @@ def test_a_number_that_one_side_lacks_is_a_difference(whole):
     changed = whole.copy(deep=True)
     changed["information"].loc[{"member": 0, "epoch": 4}] = float("nan")
     assert compare(whole, changed).variables == ["information: 6 of 48 numbers are missing in one of them"]
+
+
+@pytest.mark.parametrize("dtype", [object, str])
+def test_texts_of_a_recording_are_compared_as_texts(whole, dtype):
+    texts = ["few samples"] * whole.sizes["layer"]
+    a = whole.assign(reasons=("layer", np.array(texts, dtype)))
+    b = a.assign(reasons=("layer", np.array(["other", *texts[1:]], dtype)))
+    assert compare(a, a.copy(deep=True)).none
+    assert compare(a, b).variables == [f"reasons: 1 of {whole.sizes['layer']} texts differ"]
 
 
 def test_a_dimension_that_one_side_lacks_is_named(whole):

@@ -62,7 +62,7 @@ def shorten(value: Any) -> str:
 def _sweep_pairs(value: Any) -> Any:
     """Return a table of lists, nested or with dotted keys, as pairs of a dotted key and its values."""
     pairs = list(dict(flatten(value)).items()) if isinstance(value, Mapping) else value
-    if not isinstance(pairs, list | tuple):
+    if not _are_pairs(pairs):
         raise ValueError(f'expected lists by key, as "model.activation" = ["tanh", "relu"], got {shorten(value)}')
     for key, values in pairs:
         if not isinstance(values, list | tuple) or not values:
@@ -70,6 +70,13 @@ def _sweep_pairs(value: Any) -> Any:
         if len({json.dumps(one) for one in values}) < len(values):
             raise ValueError(f"{key} has a value twice")
     return tuple((key, tuple(values)) for key, values in pairs)
+
+
+def _are_pairs(value: Any) -> bool:
+    """Return whether a value is a list of pairs of a key and anything, as a stored configuration has them."""
+    return isinstance(value, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in value
+    )
 
 
 def _variant_pairs(value: Any) -> Any:
@@ -91,7 +98,7 @@ def _variant_pairs(value: Any) -> Any:
 
 def _variant(one: Any) -> tuple[str, tuple[tuple[str, Any], ...]]:
     """Return one variant, given as a table or as it stands in a stored configuration."""
-    if isinstance(one, list | tuple) and len(one) == 2:
+    if isinstance(one, list | tuple) and len(one) == 2 and _are_pairs(one[1]):
         one = {"label": one[0]} | dict(one[1])
     label = one.get("label") if isinstance(one, Mapping) else None
     if not isinstance(one, Mapping) or not isinstance(label, str) or not 0 < len(label) <= MAX_LABEL:

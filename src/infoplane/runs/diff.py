@@ -119,6 +119,8 @@ def _compare_values(a: "xr.DataArray", b: "xr.DataArray", shared: dict[str, list
     x, y = one.values, other.values
     if x.size == 0 or (x.dtype == y.dtype and x.tobytes() == y.tobytes()):
         return None
+    if not all(np.issubdtype(values.dtype, np.number) or values.dtype == bool for values in (x, y)):
+        return _compare_texts(str(a.name), x.astype(str), y.astype(str))
     differ = (x != y) & ~(np.isnan(x) & np.isnan(y))
     if not differ.any():
         return None
@@ -131,3 +133,8 @@ def _compare_values(a: "xr.DataArray", b: "xr.DataArray", shared: dict[str, list
         f"{a.name}: {differ.sum()} of {x.size} numbers differ, most by {gap[at]:.4g} at {where} "
         f"({x[at]:.6g} → {y[at]:.6g})"
     )
+
+
+def _compare_texts(name: str, x: np.ndarray, y: np.ndarray) -> str | None:
+    count = int((x != y).sum())
+    return f"{name}: {count} of {x.size} texts differ" if count else None
