@@ -20,6 +20,12 @@ def pandas():
     return pytest.importorskip("pandas", reason="needs pandas")
 
 
+def arrow(values):
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    array = pyarrow.array(values)
+    return pandas().Series(array, dtype=pandas().ArrowDtype(array.type))
+
+
 def polars():
     return pytest.importorskip("polars", reason="needs polars")
 
@@ -76,6 +82,10 @@ CLASSES = {
     "pandas table of one column": lambda: pandas().DataFrame({"kind": WORDS}),
     "pandas table of two columns": lambda: pandas().DataFrame({"kind": WORDS, "again": KINDS}),
     "pandas sparse": lambda: pandas().Series(pandas().arrays.SparseArray(KINDS)),
+    "pandas arrow words": lambda: arrow(WORDS.tolist()),
+    "pandas arrow integers": lambda: arrow(KINDS.tolist()),
+    "pandas arrow whole floats": lambda: arrow(KINDS.astype(float).tolist()),
+    "pandas arrow dictionary": lambda: arrow(WORDS.tolist()).astype("category"),
     "polars words": lambda: polars().Series(WORDS.tolist()),
     "polars integers": lambda: polars().Series(KINDS),
     "polars category": lambda: polars().Series(WORDS.tolist(), dtype=polars().Categorical),
@@ -117,6 +127,7 @@ COORDINATES = {
     "pandas": lambda: pandas().DataFrame(TABLE),
     "pandas Float64": lambda: pandas().DataFrame(TABLE).astype("Float64"),
     "pandas objects": lambda: pandas().DataFrame(TABLE, dtype=object),
+    "pandas arrow": lambda: pandas().DataFrame({str(i): arrow(column.tolist()) for i, column in enumerate(TABLE.T)}),
     "polars": lambda: polars().DataFrame(TABLE),
     "decimals": lambda: [[decimal.Decimal(str(v)) for v in row] for row in TABLE],
     "xarray": lambda: xarray(TABLE[:, 0]).expand_dims({"column": 2}).transpose("sample", "column") * 0 + TABLE,
@@ -136,6 +147,9 @@ GAPS = {  # two gaps, the first in row 1
     "None among numbers": lambda: [0, None, 1, None],
     "None among floats": lambda: [0.5, None, 1.5, None],
     "objects": lambda: np.array(["a", None, "b", np.nan], object),
+    "pandas arrow words": lambda: arrow(["a", None, "b", None]),
+    "pandas arrow integers": lambda: arrow([0, None, 1, None]),
+    "pandas arrow floats": lambda: arrow([0.5, None, 1.5, None]),
     "NaN in decimals": lambda: [decimal.Decimal(1), decimal.Decimal("NaN"), decimal.Decimal(2), None],
     "masked": lambda: np.ma.array([0, 1, 2, 1], mask=[0, 1, 0, 1]),
     "NaT": lambda: np.array(["2020-01-01", "NaT", "2020-01-01", "NaT"], "M8[D]"),

@@ -430,7 +430,7 @@ def test_two_samples_say_nothing(dims):
     x, y = np.random.default_rng(0).standard_normal((2, 2, dims))
     estimate = Gaussian()(x, y)
     assert math.isnan(estimate.bits)
-    assert estimate.flags == {"high-dimension"}
+    assert estimate.flags == {"high-dimension", "few-samples"}
     assert "nothing can be said" in estimate.reason
 
 
@@ -439,3 +439,22 @@ def test_a_column_of_which_rounding_leaves_nothing_is_refused(name):
     x, y = np.random.default_rng(0).standard_normal((2, 300))
     with pytest.raises(InputError, match="hardly more than the rounding of its values"):
         ip.mutual_information(x + 1e15, y, name)
+
+
+@pytest.mark.parametrize("estimator", ["gaussian", "copula"])
+@pytest.mark.parametrize("seed", range(3))
+def test_40_samples_of_a_bent_function_are_flagged(estimator, seed):
+    x = np.random.default_rng([40, seed]).standard_normal(40)
+    for y in (x**2, np.sin(3 * x)):
+        found = ip.mutual_information(x, y, estimator)
+        assert "not-gaussian" in found.flags
+        assert "ksg1 gives" in found.reason or "residual" in found.reason or "regression" in found.reason
+
+
+def test_40_normal_samples_are_not_flagged():
+    rng = np.random.default_rng(41)
+    for rho in (0.0, 0.5, 0.9, 0.99):
+        for _ in range(5):
+            x, noise = rng.standard_normal((2, 40))
+            y = rho * x + math.sqrt(1 - rho**2) * noise
+            assert ip.mutual_information(x, y, "gaussian").flags == frozenset()

@@ -3,12 +3,14 @@
 import dataclasses
 import math
 import time
+from typing import Literal
 
 import numpy as np
 import pytest
 from scipy import optimize, stats
 from scipy.stats import multivariate_normal
 
+import infoplane as ip
 from infoplane.errors import InputError
 from infoplane.estimators import _lga_fit, _lga_moments, lga
 from infoplane.estimators._gaussian_fit import distance_from_normal
@@ -187,7 +189,8 @@ def test_infinite_bandwidth_gives_the_gaussian_of_the_others(pair):
 
 def test_infinite_bandwidth_gives_the_information_of_the_gaussian():
     x, y = Normal.pairs([0.8, 0.5], (2, 2)).sample(2000, 0)
-    nats, _ = lga.local_information(x, y, np.full(2000, 1e4))
+    ratios, _ = lga.local_information(x, y, np.full(2000, 1e4))
+    nats = float(ratios.mean())
     # leaving a sample out of its Gaussian costs the order of d_x d_y / N
     assert nats / LN2 == pytest.approx(Gaussian()(x, y).bits, abs=2 * 4 / 2000 / LN2)
 
@@ -403,3 +406,46 @@ def test_too_few_samples_are_refused():
 def test_labels_are_refused():
     with pytest.raises(InputError, match="estimator 'lga' measures continuous pairs"):
         Lga()(np.random.default_rng(9).random(40), np.arange(40) % 2)
+
+
+@pytest.mark.parametrize("marginals", ["as-is", "auto"])
+@pytest.mark.parametrize("wild", [1e6, 1e30])
+def test_one_wild_value_keeps_the_value_and_is_flagged(marginals: Literal["as-is", "auto"], wild):
+    x, noise = np.random.default_rng(0).standard_normal((2, 500))
+    y = 0.8 * x + 0.6 * noise
+    x[5] = wild
+    found = ip.mutual_information(x, y, "lga", marginals=marginals)
+    assert found.bits == pytest.approx(-np.log2(0.6), abs=0.12)  # as without the wild value, one standard error is 0.04
+    assert "outliers" in found.flags
+
+
+@pytest.mark.parametrize(("n", "waves"), [(150, 3), (150, 10), (300, 3)])
+def test_dependence_finer_than_the_bandwidth_is_flagged(n, waves):
+    x = np.random.default_rng([n, waves]).standard_normal(n)
+    found = ip.mutual_information(x, np.sin(waves * x), "lga")  # infinite
+    assert "k-dependent" in found.flags
+    assert "do not follow the dependence" in found.reason
+
+
+def test_a_value_that_changes_with_the_bandwidth_is_flagged():
+    x, noise = np.random.default_rng(4).standard_normal((2, 300))
+    found = ip.mutual_information(np.stack([x, noise], axis=1), x**2, "lga", k=10)  # infinite; ksg1 gives less
+    assert "k-dependent" in found.flags
+    assert "with 20 neighbors than with 10" in found.reason
+
+
+@pytest.mark.parametrize(("rho", "dims"), [(0.0, 1), (0.5, 1), (0.95, 1), (0.0, 2), (0.6, 2)])
+def test_normal_samples_are_not_flagged(rho, dims):
+    for n in (40, 150, 300):
+        x, noise = np.random.default_rng([n, dims]).standard_normal((2, n, dims))
+        y = rho * x + math.sqrt(1 - rho**2) * noise
+        assert ip.mutual_information(x, y, "lga").flags == frozenset()
+
+
+def test_moments_around_some_rows_are_those_around_all():
+    points = np.random.default_rng(6).standard_normal((700, 2))
+    width, rows = np.linspace(0.3, 0.5, 700), np.arange(0, 700, 7)
+    every, some = _lga_moments.moments(points, width), _lga_moments.moments(points, width[rows], rows)
+    assert some.density == pytest.approx(every.density[rows], rel=1e-10)
+    assert some.mean == pytest.approx(every.mean[rows], abs=1e-10)
+    assert some.covariance == pytest.approx(every.covariance[rows], abs=1e-10)

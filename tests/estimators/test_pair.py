@@ -7,11 +7,11 @@ import pytest
 
 import infoplane as ip
 from infoplane.estimators import build, list_estimators
+from infoplane.estimators._pair_value import ABOVE_ENTROPY, checkable, not_negative
 from infoplane.estimators.base import Layers
 from infoplane.estimators.layers import measure_layers
 from infoplane.estimators.neighbors import Ksg1, Ross
 from infoplane.estimators.pair import (
-    ABOVE_ENTROPY,
     SUITABLE,
     LabelEstimator,
     PairEstimator,
@@ -230,3 +230,50 @@ def test_a_value_above_the_entropy_of_the_labels_is_flagged(bits, flagged):
 @pytest.mark.parametrize(("bits", "upper"), [(0.4, 0.4), (3.0, 1.0)])
 def test_an_upper_bound_is_at_most_the_entropy_of_the_labels(bits, upper):
     assert within_entropy(PairValue(bits, kind="upper"), np.array([500, 500])).upper == upper
+
+
+# values below 0, and too few samples
+
+
+@pytest.mark.parametrize("n", [40, 400])
+def test_values_five_standard_errors_below_0_are_flagged(n):
+    least = -5 / math.sqrt(n) / math.log(2)
+    assert not_negative(PairValue(least + 0.01), n).flags == frozenset()
+    flagged = not_negative(PairValue(least - 0.01, frozenset({"ties"}), "equal values"), n)
+    assert flagged.flags == {"negative", "ties"}
+    assert flagged.reason.startswith("equal values; ")
+    assert "below 0" in flagged.reason
+    assert not_negative(PairValue(-math.inf), n).flags == {"negative"}
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(math.nan, "estimate"), (-9.0, "lower"), (-9.0, "renyi"), (9.0, "upper")])
+def test_bounds_from_below_and_missing_values_are_not_negative(bits, kind):
+    value = PairValue(bits, kind=kind)
+    assert not_negative(value, 400) is value
+
+
+def test_kl_of_cubed_normals_is_flagged_as_negative():
+    rng = np.random.default_rng([565, 0])
+    x, noise = rng.standard_normal((400, 2)), rng.standard_normal((400, 2))
+    y = 0.6 * x + 0.8 * noise
+    found = ip.mutual_information(x**3, y**3, "kl")
+    assert found.bits < 0 < -2 * math.log2(0.8)  # the information that cubes leave unchanged
+    assert "negative" in found.flags
+    assert "negative" not in ip.mutual_information(x, y, "kl").flags
+
+
+def test_label_values_of_layers_below_0_are_flagged(monkeypatch, layer):
+    monkeypatch.setattr(Ross, "between", lambda *_: PairValue(-2.0, reason="made up"))
+    label = ip.layer_information(*layer, "ross").label
+    assert label is not None
+    assert "negative" in label.flags
+    assert "below 0" in label.reason
+
+
+def test_fewer_than_30_samples_of_two_continuous_variables_are_flagged():
+    x = np.random.default_rng(3).standard_normal(30)
+    found = [ip.mutual_information(x[:n], np.sin(3 * x[:n]), "gaussian") for n in (29, 30)]
+    assert ["few-samples" in one.flags for one in found] == [True, False]
+    assert "29 samples are too few" in found[0].reason
+    assert "few-samples" not in ip.mutual_information(x[:20], x[:20] > 0, "ross").flags
+    assert checkable(PairValue(0.0, frozenset({"constant"})), 20).flags == {"constant"}

@@ -15,11 +15,12 @@ from infoplane.estimators._auto_grid import repeats, smooth
 from infoplane.estimators._auto_learned import Half, Learned, learn, of_halves
 from infoplane.estimators._gaussian_fit import shuffled
 from infoplane.estimators._neighbors_judge import CEILING_SHARE, FILLED, LN2, intrinsic_dimension
+from infoplane.estimators._pair_value import most_of_label
 from infoplane.estimators.copula import TIED_SHARE, Copula, normal_scores, tied_share
 from infoplane.estimators.gaussian import CROWDED
 from infoplane.estimators.lnc import Lnc
 from infoplane.estimators.neighbors import MixedKsg
-from infoplane.estimators.pair import Order, PairEstimator, PairValue, Variable, most_of_label
+from infoplane.estimators.pair import Order, PairEstimator, PairValue, Variable
 
 K = 3
 """Neighbours: few, for small bias."""

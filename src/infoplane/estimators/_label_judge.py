@@ -8,9 +8,10 @@ from jaxtyping import Float
 
 from infoplane.errors import InputError
 from infoplane.estimators._label_orders import SHUFFLES, shuffled_orders
+from infoplane.estimators._pair_value import ABOVE_ENTROPY, PairValue, within_entropy
 from infoplane.estimators.base import LayerEstimator, Layers, LayerValues, Values
 from infoplane.estimators.discrete import entropy_of_counts
-from infoplane.estimators.pair import ABOVE_ENTROPY, LabelEstimator, PairValue, within_entropy
+from infoplane.estimators.pair import LabelEstimator
 
 LEVEL = 0.01
 """Probability that a value of labels assigned at random passes the comparison."""

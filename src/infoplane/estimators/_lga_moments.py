@@ -47,22 +47,23 @@ class Moments:
         return Moments(self.density[rows], self.mean[rows], self.covariance[rows], 0)
 
 
-def moments(points: Points, bandwidth: Float[np.ndarray, " sample"]) -> Moments:
-    """Sum up the kernel of width ``bandwidth`` around every sample, itself left out."""
-    n, dim = points.shape
-    upper = np.triu_indices(dim)
+def moments(points: Points, bandwidth: Float[np.ndarray, " row"], rows: Indices | None = None) -> Moments:
+    """Sum up the kernel of width ``bandwidth`` around some samples, by default all, each itself left out."""
+    rows = np.arange(len(points)) if rows is None else rows
+    n, dim = len(rows), points.shape[1]
+    upper, centers = np.triu_indices(dim), points[rows]
     weight, mean, covariance = np.empty(n), np.empty((n, dim)), np.empty((n, dim, dim))
-    for own in _blocks(points):
+    for own in _blocks(centers):
         width = bandwidth[own]
-        centre = points[own].mean(axis=0)
-        sums = _sums(points, own, centre, width)
+        centre = centers[own].mean(axis=0)
+        sums = _sums(points, rows[own], centre, width)
         weight[own] = sums[:, 0]
         shift = sums[:, 1 : 1 + dim] / sums[:, :1]
         square = np.empty((len(own), dim, dim))
         square[:, upper[0], upper[1]] = square[:, upper[1], upper[0]] = sums[:, 1 + dim :] / sums[:, :1]
-        mean[own] = (shift - (points[own] - centre)) / width[:, None]
+        mean[own] = (shift - (centers[own] - centre)) / width[:, None]
         covariance[own] = (square - shift[:, :, None] * shift[:, None, :]) / (width * width)[:, None, None]
-    density = weight / ((n - 1) * (2 * math.pi) ** (dim / 2))
+    density = weight / ((len(points) - 1) * (2 * math.pi) ** (dim / 2))
     return _reaching(density, mean, covariance)
 
 

@@ -29,7 +29,8 @@ def saturation_reason(bits: float, cap: float, *, about: str = "the number of in
 
 FLAGS = ("saturated", "constant", "ties", "clipped", "non-finite", "small-class", "ceiling",
          "high-dimension", "manifold", "dead", "diverged", "above-entropy", "not-gaussian", "k-dependent",
-         "stochastic", "outliers", "uninformative", "autocorrelated", "initial-statistics")  # fmt: skip
+         "stochastic", "outliers", "uninformative", "autocorrelated", "initial-statistics", "negative",
+         "few-samples")  # fmt: skip
 """Every flag there is; the order is the order of bits in a stored result and never changes."""
 
 

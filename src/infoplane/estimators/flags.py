@@ -96,6 +96,15 @@ EXPLANATIONS: dict[str, str] = {
         "null_kind='shift' for a time series, or groups= with null_kind='block' for rows that belong together. If the "
         "rows were only sorted, shuffle both variables alike and measure again."
     ),
+    "negative": (
+        "The value is below 0 by more than five standard errors. Information is never negative, so the estimator is "
+        "biased on these data: heavy tails, many coordinates, a strong dependence on a thin curve. Use auto or ksg1 "
+        "(ross with labels), or more samples."
+    ),
+    "few-samples": (
+        "There are fewer than 30 samples of two continuous variables. The assumptions of an estimator cannot be "
+        "checked with so few: a function such as y = sin 3x looks like independent noise. Use more samples."
+    ),
 }
 """One explanation for each flag of `infoplane.estimators.base.FLAGS`."""
 

@@ -11,7 +11,15 @@ from jaxtyping import Bool, Int
 
 from infoplane.errors import InputError
 from infoplane.estimators import _covariance as covariance
-from infoplane.estimators._gaussian_fit import OfX, OfY, bent_residuals, classes_not_normal, shuffled, unexplained
+from infoplane.estimators._gaussian_fit import (
+    OfX,
+    OfY,
+    bent_residuals,
+    classes_not_normal,
+    seen_by_neighbors,
+    shuffled,
+    unexplained,
+)
 from infoplane.estimators._neighbors_scale import scaled
 from infoplane.estimators.base import Estimate
 from infoplane.estimators.pair import (
@@ -337,6 +345,10 @@ def _not_linear(x: OfX, y: OfY, bits: float) -> Notes:
     if left > _LEFT:
         words = "what linear regression leaves of one side depends on the other side (rank correlation"
         return [(NOT_GAUSSIAN, f"{words} {left:.2f}): the value counts linear dependence only")]
+    near = seen_by_neighbors(x, y, bits)
+    if near:
+        words = f"ksg1 gives {near:.2f} bits among the ranks and the Gaussian {bits:.2f}: the dependence is not linear"
+        return [(NOT_GAUSSIAN, words)]
     bent = bent_residuals(x, y) if bits > _LEFT else 0
     words = f"{bent} residuals of linear regressions are not normal: the value may be too low or too high"
     return [(NOT_GAUSSIAN, words)] if bent else []

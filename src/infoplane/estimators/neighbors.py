@@ -145,6 +145,8 @@ class Ksg1(_Neighbors):
         ``ties``: more than 1 % of the samples have exact copies or shared distances. For these samples the mean over
         all orders of the equal distances is taken, and equal samples are counted as atoms; no noise is added.
         ``constant``: 0 bits; single constant coordinates change nothing.
+        ``k-dependent``: between two coordinates k = 1 gives much more. With several columns the comparison would
+        double the time and is not made: compare k = 1 with k = 10.
         ``outliers``: at most 5 % of the samples have a value 10 times farther from the median than all others, which
         would triple the standard deviation of the column. The standard deviation is then that of the other samples.
 

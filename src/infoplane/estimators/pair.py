@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import math
 import time
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -13,8 +12,8 @@ from jaxtyping import Float, Int, Num
 from infoplane._arrays import are_classes, as_labels, as_samples, is_discrete, to_numpy
 from infoplane.errors import InputError
 from infoplane.estimators._label_orders import some_rows
+from infoplane.estimators._pair_value import PairValue, checkable, not_negative, within_entropy
 from infoplane.estimators.base import Estimate, Estimator, LayerEstimator, Layers, LayerValues, Values
-from infoplane.estimators.discrete import entropy_of_counts
 
 SUITABLE = {
     "continuous": ("ksg1", "ksg2", "mixed-ksg", "kl"),
@@ -25,11 +24,6 @@ SUITABLE = {
 
 Order = Int[np.ndarray, " sample"]
 """Which row stands where: each once."""
-
-ABOVE_ENTROPY = "above-entropy"
-
-_ENTROPY_SLACK = 0.01
-"""Bits above the entropy of the labels that scatter is allowed."""
 
 _SHOWN = 5
 """How many rows an error text names."""
@@ -125,45 +119,6 @@ def kind_of_pair(x: Variable, y: Variable) -> str:
     return "discrete" if x.discrete else "continuous"
 
 
-@dataclasses.dataclass(frozen=True)
-class PairValue:
-    """What an estimator gives for one pair, before it becomes an `Estimate`; fields as there."""
-
-    bits: float
-    flags: frozenset[str] = frozenset()
-    reason: str = ""
-    lower: float | None = None
-    upper: float | None = None
-    std_error: float | None = None
-    kind: str = "estimate"
-
-
-def most_of_label(counts: Int[np.ndarray, " label"]) -> float:
-    """Return the entropy in bits of labels with these counts, and what scatter may add to a value of I(X;Y)."""
-    return entropy_of_counts(counts[counts > 0]) + _ENTROPY_SLACK + len(counts) / int(counts.sum()) / math.log(2)
-
-
-def within_entropy(value: PairValue, counts: Int[np.ndarray, " label"]) -> PairValue:
-    """Return a value of I(X;Y) with the flag ``above-entropy`` if it exceeds H(Y), and with ``upper`` at most H(Y).
-
-    The plug-in entropy of L classes and N samples is too low by about (L−1)/2N nats, and estimates of perfectly
-    separated classes are too high by as much; together with 0.01 bits this is allowed before the flag is raised.
-
-    Args:
-        value: the value, of a pair with one label or of a layer and its label.
-        counts: number of samples of each class.
-    """
-    entropy = entropy_of_counts(counts[counts > 0])
-    upper = value.upper if value.upper is not None else value.bits if value.kind == "upper" else None
-    if upper is not None and not math.isnan(upper):
-        value = dataclasses.replace(value, upper=min(upper, entropy))
-    if not value.bits > most_of_label(counts) or value.kind not in ("estimate", "upper", "lower"):
-        return value
-    words = f"{value.bits:.2f} bits are above the entropy of the labels, {entropy:.2f} bits, which no value can exceed"
-    reason = "; ".join(text for text in (words, value.reason) if text)
-    return dataclasses.replace(value, flags=value.flags | {ABOVE_ENTROPY}, reason=reason, upper=entropy)
-
-
 def nothing_to_tell(x: Variable, y: Variable) -> PairValue | None:
     """Return 0 bits with the flag ``constant`` where a variable has one value only, else None."""
     names = [name for name, variable in (("x", x), ("y", y)) if variable.constant]
@@ -218,14 +173,15 @@ class LabelEstimator(PairEstimator, LayerEstimator):
         labels = Variable(layers.labels.astype(np.int64)[:, None], True)
         measured = [
             # A layer that is constant or not finite answers the same for both quantities.
-            known
-            if known.flags
-            else within_entropy(
-                self.between(Variable(layers.host[index].T.astype(np.float64), False), labels), layers.class_counts
-            )
+            known if known.flags else self._of_label_bounded(layers, index, labels)
             for index, known in enumerate(judged)
         ]
         return LayerValues(_values(judged), _values(measured))
+
+    def _of_label_bounded(self, layers: Layers, index: int, labels: Variable) -> PairValue:
+        """Return I(T;Y) of one layer, flagged if it is below 0 or above the entropy of the labels."""
+        value = self.between(Variable(layers.host[index].T.astype(np.float64), False), labels)
+        return not_negative(within_entropy(value, layers.class_counts), layers.n_samples)
 
     def label_bits(
         self, layers: Layers, index: int, orders: Int[np.ndarray, "order sample"], rows: int
@@ -346,6 +302,9 @@ def measure_pair(estimator: PairEstimator, x: Variable, y: Variable) -> Estimate
     value = estimator.between(x, y)
     if x.discrete != y.discrete:
         value = within_entropy(value, np.bincount((x if x.discrete else y).values[:, 0]))
+    value = not_negative(value, x.n)
+    if not (x.discrete or y.discrete):
+        value = checkable(value, x.n)
     reasons = [value.reason, note, *_never_repeating(x, y)]
     value = dataclasses.replace(value, reason="; ".join(reason for reason in reasons if reason))
     return Estimate(
