@@ -10,6 +10,7 @@ All information is in bits. Names are loaded when they are first used, so that i
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from infoplane import _import_jax as _import_jax  # follows forks of this process from here on
 from infoplane.errors import ConfigError, InfoplaneError, InputError, StoreError
 
 if TYPE_CHECKING:

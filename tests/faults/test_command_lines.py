@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,39 +10,79 @@ import time
 
 import numpy as np
 import pytest
+import typer
 
 import infoplane as ip
 from in_process import infoplane
+from infoplane import cli
 from infoplane.errors import InfoplaneError
-
-COMMANDS = {  # what measures or trains is left out: it is tried with arguments that it refuses
-    "list": ["--nonsense"],
-    "status": [],
-    "claims": ["--csv", "--markdown", "--json"],
-    "plot": [],
-    "animate": ["--to", "--fps", "--frames", "--width"],
-    "report": ["--to"],
-    "export": ["--to"],
-    "diff": [],
-    "explain": [],
-    "resume": ["--set"],
-    "estimate": ["--x", "--y", "--estimator", "--set", "--column", "--label-column", "--null", "--seed"],
-    "measure": ["--model", "--data", "--held-out", "--estimator", "--set", "--schedule", "--pattern", "--column"],
-    "benchmark": ["--tasks", "--n", "--estimators"],
-    "data": ["list", "fetch", "--from", "--accept-unverified"],
-}
 
 SECONDS = 60
 """A command of this test that runs longer hangs."""
 
 
+def command_table():
+    """Every command of the program as words, with its arguments and options (name, whether it is a switch)."""
+
+    def walk(group, words):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from walk(command, [*words, name])
+            else:
+                options = [one for one in command.params if hasattr(one, "is_flag")]
+                arguments = [one.name for one in command.params if not hasattr(one, "is_flag")]
+                needed = [one.opts[0] for one in options if one.required]
+                named = [(name, one.is_flag) for one in options for name in one.opts + one.secondary_opts]
+                yield [*words, name], arguments, needed, named
+
+    return list(walk(typer.main.get_command(cli.app.app), []))
+
+
+LIKELY = {  # what may come for an argument or an option; {} is the folder of the files
+    "what": "szt all szt_ib_bound {}/good.toml",
+    "folder folders a b": "{}/good {}/good.nc {}/run",
+    "checkpoints": "{}/checkpoints",
+    "flag": "ties constant few-samples",
+    "name": "mnist szt",
+    "--to": "made.gif made.html csv json netcdf made",
+    "--x --y --data --held-out": "{}/a.npy {}/a.csv {}/xy.csv {}/x.npy",
+    "--estimator --estimators": "binning ksg1 kde auto gaussian discrete",
+    "--column --label-column": "x y",
+    "--set --sweep": "k=3 train.epochs=3 seed=0 bins=5 estimators=[] members=2",
+    "--members --frames --fps --width --null --block --seed --workers": "1 2 50",
+    "--n --seeds --batch-size --ignore-index": "1 2 50",
+    "--model": "os:getcwd {}/a.csv math:sin",
+    "--figure": "plane information",
+    "--cluster": "tcp://127.0.0.1:9",
+    "--null-kind": "shuffle shift block",
+    "--out --path --from": "made {}/checkpoints",
+    "--epochs": "same common 1,2",
+    "--as": "paper",
+    "--layers --variant": "a b",
+}
+
+
+def recording(folder):
+    """A small recording as it should be."""
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    recorder = ip.Recorder(rows, rows[:, 0] > 0, out=folder)
+    for epoch in range(3):
+        recorder.step(epoch, {"a": np.tanh(rows), "b": rows[:, :1]})
+    recorder.close()
+    return folder
+
+
 def odd_values(folder):
-    """Arguments that a command may be given: files of every kind, and texts that are none."""
+    """Arguments that a command may be given: files of every kind, right ones too, and texts that are none."""
+    recording(folder / "good")
+    shutil.copy(folder / "good" / "results.nc", folder / "good.nc")
     (folder / "run").mkdir()
     (folder / "run" / "run.json").write_text("[" * 100_000)
     (folder / "recording").mkdir()
     (folder / "recording" / "run.json").write_text('{"kind": "recording"}')
     (folder / "recording" / "rows.jsonl").write_text("[" * 100_000 + "\n")
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "epoch-1.npz").write_bytes(bytes(100))
     np.save(folder / "a.npy", np.arange(6.0))
     np.save(folder / "deep.npy", np.zeros((3, 2, 2)))
     np.savez(folder / "a.npz", a=np.arange(3))
@@ -51,38 +92,37 @@ def odd_values(folder):
     (folder / "a.toml").write_text("a = " + "[" * 5000)
     (folder / "results.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(64))
     (folder / "loop").symlink_to(folder / "loop")
+    np.save(folder / "x.npy", np.random.default_rng(1).normal(size=(40, 2)))
+    (folder / "xy.csv").write_text("x,y\n" + "".join(f"{i % 7},{i % 3}\n" for i in range(40)))
+    (folder / "good.toml").write_text("[model]\nhidden = [3]\n[train]\nepochs = 4\n")
     files = [str(path) for path in sorted(folder.iterdir())]
-    texts = [
-        "",
-        " ",
-        "a" * 5000,
-        "a/" * 3000,
-        "\udc80",
-        "\0",
-        "nan",
-        "-1",
-        "1e400",
-        "🙂",
-        "--",
-        "=",
-        "k=",
-        "k=[[[",
-        "*",
-        "/",
-    ]
-    return files + texts + [str(folder / ("a" * 300)), str(folder / "a.npy" / "b"), "ksg1", "szt", "mnist", "os:getcwd"]
+    return [*files, str(folder / ("a" * 300)), str(folder / "a.npy" / "b"), *TEXTS]
 
 
-def command_lines(seed, count, values):
-    """Draw command lines: a command, some of its options, and values that may fit nowhere."""
+TEXTS = ["", " ", "a" * 5000, "a/" * 3000, "\udc80", "\0", "nan", "-1", "1e400", "🙂", "--", "=", "k=", "k=[[[", "*"]
+TEXTS += ["/", "ksg1", "szt", "mnist", "os:getcwd", "0", "1e3", "seed=0,1", "model.hidden=[1e9]", "\ud800$$", "-h"]
+
+
+def command_lines(seed, count, folder, values):
+    """Draw command lines: a command, some of its options, and values of which a quarter may fit nowhere."""
     draw = np.random.default_rng(seed)
+    table = command_table()
+    likely = {name: text.format(*[folder] * 9).split() for names, text in LIKELY.items() for name in names.split()}
+
+    def value(name):
+        some = likely.get(name, values) if draw.random() < 0.75 else values
+        return some[draw.integers(len(some))]
+
     for _ in range(count):
-        command = str(draw.choice([*COMMANDS]))
-        line = [command]
-        for _ in range(draw.integers(0, 5)):
-            if COMMANDS[command] and draw.random() < 0.6:
-                line.append(str(draw.choice(np.array(COMMANDS[command], object))))
-            line.append(values[draw.integers(len(values))])
+        words, arguments, needed, options = table[draw.integers(len(table))]
+        line = [*words, *(value(name) for name in arguments if draw.random() < 0.95)]
+        for option in needed:
+            line += [option, value(option)] if draw.random() < 0.95 else []
+        for _ in range(draw.integers(0, 4) if options else 0):
+            option, is_switch = options[draw.integers(len(options))]
+            line += [option] if is_switch and draw.random() < 0.95 else [option, value(option)]
+        if draw.random() < 0.1:
+            line.insert(draw.integers(len(line) + 1), values[draw.integers(len(values))])
         yield line
 
 
@@ -105,23 +145,46 @@ def check(line):
         assert len(err.strip().splitlines()) == 1, (line, err)
 
 
+class Stopped(ip.InfoplaneError):
+    """Stands for work that would take long."""
+
+
+@pytest.fixture
+def without_work(monkeypatch):
+    """Commands check all that they are given, then stop where they would train or compute for long."""
+
+    def stop(*_, **__):
+        raise Stopped("stopped before the work")
+
+    for name in ("runs.engine._work", "runs.computed._work", "truth.benchmark.measure", "truth.speed.comparisons"):
+        monkeypatch.setattr(f"infoplane.{name}", stop)
+    monkeypatch.setattr("infoplane.runs.clusters.CONNECT_SECONDS", 0.2)
+
+
 def many(seed, count, folder, monkeypatch):
     place = folder / "values"
     place.mkdir()
     values = odd_values(place)
     (folder / "here").mkdir()
     monkeypatch.chdir(folder / "here")
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    for line in command_lines(seed, count, values):
+    for scheme in ("HTTP", "HTTPS", "ALL"):
+        monkeypatch.setenv(f"{scheme}_PROXY", "http://127.0.0.1:9")
+    for line in command_lines(seed, count, place, values):
         check(line)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_random_command_lines_end_with_a_line_and_an_exit_code(seed, tmp_path, monkeypatch):
-    many(seed, 60, tmp_path, monkeypatch)
+def test_every_command_is_in_the_table():
+    words = [" ".join(words) for words, *_ in command_table()]
+    assert {"run", "resume", "ensemble", "measure", "animate", "estimate", "data fetch", "benchmark speed"} < {*words}
+
+
+@pytest.mark.usefixtures("without_work")
+def test_random_command_lines_end_with_a_line_and_an_exit_code(tmp_path, monkeypatch):
+    many(0, 30, tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_work")
 @pytest.mark.parametrize("seed", range(10, 20))
 def test_2000_random_command_lines_end_with_a_line_and_an_exit_code(seed, tmp_path, monkeypatch):
     many(seed, 200, tmp_path, monkeypatch)

@@ -1,10 +1,13 @@
 """Going on with a run under another configuration, other versions or other data is refused, with the difference."""
 
+import json
+
 import pytest
 
 import infoplane as ip
 from infoplane.runs import engine, provenance
 from infoplane.runs.config import parse
+from infoplane.runs.diff import compare
 from infoplane.runs.store import Store
 
 
@@ -34,6 +37,15 @@ def test_another_version_of_a_package_is_refused(in_pieces, monkeypatch):
     monkeypatch.setattr(provenance, "versions", lambda: now | {"numpy": "9.9"})
     with pytest.raises(ip.StoreError, match=f'versions.numpy: "{now["numpy"]}" → "9.9"'):
         engine.resume(in_pieces)
+
+
+def test_another_flag_of_xla_is_refused_and_named_by_diff(whole, in_pieces, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    line = 'versions.XLA_FLAGS: – → "--xla_cpu_enable_fast_math=true"'
+    with pytest.raises(ip.StoreError, match=line):
+        engine.resume(in_pieces)
+    other = whole.assign_attrs(versions=json.dumps(provenance.versions()))
+    assert compare(whole, other).config == [line]
 
 
 def test_other_data_under_the_same_name_are_refused(in_pieces, monkeypatch):

@@ -5,7 +5,7 @@ from typing import Any
 
 from jaxtyping import Float, Int
 
-from infoplane._import_jax import import_jax
+from infoplane._import_jax import import_jax, precision
 
 APART, ALIKE, MIXED = range(3)
 """The labels of two blocks: no label in both, one and the same label throughout, or anything else.
@@ -27,14 +27,7 @@ def compiled_loop() -> Any:
 
 def double_precision() -> Any:
     """The context in which JAX keeps float64; each thread needs its own."""
-    import_jax()
-    import jax
-
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # pyright: ignore[reportAttributeAccessIssue]
-
-    return enable_x64(True)
+    return precision(True)
 
 
 def _loop(

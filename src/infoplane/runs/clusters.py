@@ -174,7 +174,7 @@ class Roll:
         self.slots()
         if self._refused:
             name, why = next(iter(self._refused.items()))
-            raise ConfigError(f"cluster: worker {name} {why}; install the same versions there")
+            raise ConfigError(f"cluster: worker {name} {why}; give it the same versions and variables")
         if not self._accepted:
             raise ConfigError("cluster: has no workers yet; start some, then run again")
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from infoplane._import_jax import check_process
 from infoplane.errors import ConfigError
 from infoplane.runs import clusters, threads, worker
 from infoplane.runs.clusters import Cluster
@@ -71,9 +72,11 @@ def prepared(where: Where) -> Iterator[Opener]:
     """Check where tasks are to be computed, before anything is written, and connect to a cluster.
 
     Raises:
+        InfoplaneError: when this process is a fork in which JAX cannot start.
         ConfigError: when Dask is missing, nobody listens at an address, or its workers run other versions.
     """
     if where is None:
+        check_process()
         yield _threads
     elif isinstance(where, bool) or not isinstance(where, int | str | Cluster | Executor):
         raise ConfigError(f"executor is {where!r}; expected a number of workers, an address or an executor")

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 import time
@@ -15,13 +16,26 @@ from infoplane.runs.config import Config
 PACKAGES = ("infoplane", "jax", "jaxlib", "numpy", "optax", "scipy")
 """Packages whose version may change the numbers of a run."""
 
+SETTINGS = ("XLA_FLAGS", "JAX_DEFAULT_MATMUL_PRECISION", "JAX_DEFAULT_PRNG_IMPL", "JAX_THREEFRY_PARTITIONABLE")
+"""Environment variables that may change the numbers of a run: fast math, the precision of products, random numbers."""
+
+HARMLESS = ("--xla_force_host_platform_device_count", "--xla_dump")
+"""Beginnings of flags in ``XLA_FLAGS`` that change no number."""
+
 NUMBERLESS = ("memory",)
 """Keys of a configuration that may be another one when a run goes on."""
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that decide a result."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    """Return the versions of the packages that decide a result, and the environment variables that may change it."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES} | _settings()
+
+
+def _settings() -> dict[str, str]:
+    """Return each variable of `SETTINGS` that is set, without flags that change no number."""
+    values = {name: os.environ.get(name, "").split() for name in SETTINGS}
+    told = {name: " ".join(part for part in parts if not part.startswith(HARMLESS)) for name, parts in values.items()}
+    return {name: text for name, text in told.items() if text}
 
 
 def provenance() -> dict[str, Any]:

@@ -5,6 +5,7 @@ import dataclasses
 import threading
 from typing import TYPE_CHECKING, Any
 
+from infoplane._import_jax import precision
 from infoplane.errors import ConfigError
 from infoplane.runs import threads
 from infoplane.runs.config import Config
@@ -93,8 +94,9 @@ def compute(task: Work, stop: threading.Event | None = None, advanced: "Advanced
     devices = _workshop.devices(task.threads)
     from infoplane.runs.group import GroupRun
 
-    plan, trainer = _workshop.build(task)
-    with devices.one() as device, threads.one_blas_thread:
+    # runs train in float32, also where the user has switched JAX to 64 bits
+    with precision(double=False), devices.one() as device, threads.one_blas_thread:
+        plan, trainer = _workshop.build(task)
         group, stop = GroupRun(plan, trainer, task.group, device), stop or threading.Event()
         if isinstance(task, Measurement):
             return group.measure(task, stop)
@@ -118,7 +120,7 @@ def compute_as(expected: dict[str, str], task: Work) -> Outcome | Measured:
 
     own = versions()
     if told := differences(expected, own):
-        raise VersionsError(f"a worker has other versions ({'; '.join(told)}); install the same")
+        raise VersionsError(f"a worker has other versions ({'; '.join(told)}); give every worker the same")
     return dataclasses.replace(compute(task), versions=own)
 
 
