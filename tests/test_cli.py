@@ -335,6 +335,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(interrupted, tmp_path, 
     assert ip.load(folder).identical(ip.load(tmp_path / "whole"))
 
 
+@pytest.mark.slow
 def test_preemption_ends_with_143_and_can_be_resumed(tmp_path):
     with training(tmp_path / "run", 50_000) as process:
         process.send_signal(signal.SIGTERM)
@@ -344,6 +345,7 @@ def test_preemption_ends_with_143_and_can_be_resumed(tmp_path):
     assert ip.load(tmp_path / "run").sizes["epoch"] > 0
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_ends_within_a_second(tmp_path):
     with training(tmp_path / "run", 50_000) as process:
         start = time.monotonic()

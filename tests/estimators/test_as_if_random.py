@@ -102,7 +102,7 @@ def test_one_common_cloud_gives_nothing_within_its_interval(name, params, n_weig
 # ---- the truth of known clouds
 
 
-@pytest.mark.parametrize("overlap", [0.1, 0.3, 1.0])
+@pytest.mark.parametrize("overlap", [0.1, *(pytest.param(overlap, marks=pytest.mark.slow) for overlap in (0.3, 1.0))])
 def test_neighbours_meet_the_truth_of_gaussian_clouds(overlap):
     clouds = GaussianClouds.spread_out(32, 2, overlap)
     found = ip.as_if_random(clouds.samples(200), clouds.labels, "ross")

@@ -201,6 +201,7 @@ def test_independent_smooth_images_have_no_information(n):
     assert abs(found.bits) < 5 * 0.7 / math.sqrt(n) / LN2  # neighbors scatter by 0.7 nats over √N
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [0.01, 0.1])
 def test_rounding_leaves_the_gaussian_models_on(step):
     normal = Normal.pairs([0.4] * 25, (25, 25))

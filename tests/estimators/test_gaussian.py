@@ -82,7 +82,10 @@ def test_bias_of_a_log_determinant_is_that_of_wishart_matrices():
     assert covariance.log_determinant_bias(n, 3) == pytest.approx(by_hand, abs=1e-12)
 
 
-@pytest.mark.parametrize(("n", "dim_x", "dim_y", "rho"), [(12, 1, 1, 0.5), (12, 3, 2, 0.0), (30, 5, 5, 0.8)])
+@pytest.mark.parametrize(
+    ("n", "dim_x", "dim_y", "rho"),
+    [(12, 1, 1, 0.5), (12, 3, 2, 0.0), pytest.param(30, 5, 5, 0.8, marks=pytest.mark.slow)],
+)
 def test_corrected_mean_over_small_samples_is_the_truth(n, dim_x, dim_y, rho):
     truth = -min(dim_x, dim_y) * math.log2(1 - rho**2) / 2
     pairs = (normal_pair(n, max(dim_x, dim_y), rho, seed) for seed in range(400))

@@ -45,6 +45,7 @@ def test_a_chain_of_two_linear_layers_has_the_information_of_its_gains_and_noise
     assert found.bits == pytest.approx(expected, abs=0.05)  # 400 inputs for infinitely many, and 4 errors of 0.01
 
 
+@pytest.mark.slow
 def test_it_lies_at_the_truth_of_clouds_with_noise_added_between_the_bounds_of_pairs():
     plain = GaussianClouds.spread_out(24, 3, 0.3)
     covariances = plain.roots @ plain.roots.transpose(0, 2, 1) + 0.2 * np.eye(3)

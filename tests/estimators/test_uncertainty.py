@@ -117,6 +117,7 @@ def test_everything_is_a_function_of_the_seed():
     assert np.array_equal(np.random.get_state()[1], state)
 
 
+@pytest.mark.slow
 def test_the_estimators_own_error_is_added_in_quadrature():
     x, y = normal_pair(300, dims=3)
     estimator = Sliced(directions=8, then="gaussian")
@@ -206,6 +207,7 @@ def test_orders_hold_each_row_once_and_each_place_is_equally_likely():
     assert stats.chi2.sf(((counts - 4000 / 7) ** 2 / (4000 / 7)).sum(), 36) > 0.001
 
 
+@pytest.mark.slow
 def test_p_of_independent_data_is_uniform():
     p = [measured(Gaussian(), *normal_pair(60, rho=0.0, seed=s), uncertainty=False, null=19).null.p for s in range(200)]
     shares = np.bincount(np.round(np.array(p) * 20).astype(int), minlength=21)[1:]

@@ -61,6 +61,7 @@ def test_each_is_run_into_its_folder_and_then_left_alone(tmp_path, monkeypatch):
     assert all(entry.finished for entry in entries(out=tmp_path, quick=True))
 
 
+@pytest.mark.slow
 def test_one_without_its_figures_or_its_end_is_gone_on_with(tmp_path):
     (entry,) = entries("b", tmp_path)
     whole = entry.run()

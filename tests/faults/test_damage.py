@@ -31,7 +31,9 @@ def resumed(folder):
     return ds, told
 
 
-@pytest.mark.parametrize("kind", ["piece", "state", "result"])
+@pytest.mark.parametrize(
+    "kind", ["piece", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("state", "result"))]
+)
 @pytest.mark.parametrize("tries", TRIES)
 def test_a_file_cut_short_is_found_told_of_and_made_again(sound, tmp_path, tally, kind, tries):
     draw = random.Random(kind)

@@ -185,7 +185,9 @@ print(json.dumps(told))
 """
 
 
-@pytest.mark.parametrize("limit", [0, 1_000, 30_000, 50_000])
+@pytest.mark.parametrize(
+    "limit", [1_000, *(pytest.param(size, marks=pytest.mark.slow) for size in (0, 30_000, 50_000))]
+)
 def test_a_training_goes_on_when_the_disk_of_its_recording_is_full(tmp_path, tally, limit):
     """A limit on the size of files acts as a full disk, and HDF5 ended the process at it by a segmentation fault."""
     told = []

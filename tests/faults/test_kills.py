@@ -96,6 +96,7 @@ def unreadable(folder):
     return bad
 
 
+@pytest.mark.slow
 @few_or(30)
 def test_a_run_killed_inside_a_write_leaves_no_unreadable_file(
     children, uninterrupted, digests, tmp_path, tally, tries

@@ -47,6 +47,7 @@ def fifty(tmp_path_factory):
     return engine.run(configure("szt"), tmp_path_factory.mktemp("fifty") / "run")
 
 
+@pytest.mark.slow
 def test_eight_members_begin_fit_and_turn_where_the_references_do(eight):
     information = eight.information.isel(estimator=0)
     assert_layers_near(information, 0, AT_START)

@@ -43,6 +43,7 @@ def test_they_do_not_change_what_else_is_measured(measured, small, tmp_path):
         np.testing.assert_array_equal(measured[name], without[name])
 
 
+@pytest.mark.slow
 def test_measured_by_several_workers_they_are_the_same(measured, keys, tmp_path):
     with ThreadPoolExecutor(2) as pool:
         shared = engine.run(parse(keys), tmp_path / "run", executor=pool)

@@ -102,9 +102,10 @@ def in_small_parts(monkeypatch):
         pytest.param(
             EXACT | {"quantile": 0.5}, schedules.DeltaExact(0.03, max_skip=8, quantile=0.5), marks=pytest.mark.slow
         ),
-        (
+        pytest.param(
             EXACT | {"distance": "raw", "multiplier": 1.5, "delta": 0.4},
             schedules.DeltaExact(0.4, 1.5, max_skip=8, distance="raw"),
+            marks=pytest.mark.slow,
         ),
         pytest.param(APPROX, schedules.DeltaApprox(0.03, max_skip=8), marks=pytest.mark.slow),
         pytest.param(
@@ -119,6 +120,7 @@ def test_a_run_measures_what_the_planner_asks_for_to_the_same_bits(every, tmp_pa
     same_at_its_epochs(ds, every)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("threads", "asked"),
     [(3, EXACT), *(pytest.param(*one, marks=pytest.mark.slow) for one in [(1, EXACT), (1, APPROX), (3, APPROX)])],

@@ -63,6 +63,7 @@ def test_a_single_update_has_a_gradient_without_spread(updates):
     assert updates["gradient_std"].isel(step=slice(1, None)).isnull().all()
 
 
+@pytest.mark.slow
 def test_many_small_tasks_give_the_same_bits(updates, tmp_path, monkeypatch):
     monkeypatch.setattr(task, "FLUSH_SECONDS", -1.0)
     assert engine.run(keys(), tmp_path / "run").equals(updates)
