@@ -252,7 +252,7 @@ def test_sequences_are_seen_at_one_position(place):
 
 
 def test_options_that_cannot_be_used_are_refused():
-    with pytest.raises(InputError, match="channels is 'max'; expected 'flatten', 'mean' or 'each'"):
+    with pytest.raises(InputError, match="channels is 'max'; expected 'flatten', 'mean', 'pool' or 'each'"):
         TorchProbe(mlp(), channels="max")
     with pytest.raises(InputError, match=r"positions is 1\.5; expected"):
         TorchProbe(mlp(), positions=1.5)

@@ -34,6 +34,7 @@ def conv(tmp_path_factory):
     return engine.run(parse(keys(model=CONV | {"channels": "each"})), folder)
 
 
+@pytest.mark.slow
 def test_channels_are_layers_of_a_result_and_share_the_norm_of_their_kernel(conv):
     assert conv["layer"].values.tolist() == [
         *("conv1[0]", "conv1[1]", "conv2[0]", "conv2[1]", "conv2[2]"), "hidden1", "output",
