@@ -351,7 +351,7 @@ def test_more_than_three_coordinates_are_measured_if_forced_and_flagged():
     with pytest.raises(InputError, match="here 4"):
         Lnn().entropy(np.hstack([x, y]))
     given = Lnn(force=True)(x, y)
-    assert given.flags == {"high-dimension"}
+    assert given.flags == {"high-dimension", "negative"}
     assert "4 coordinates" in given.reason
 
 
