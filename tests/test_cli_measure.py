@@ -99,7 +99,8 @@ def test_the_numbers_are_those_of_the_activations_by_hand(here):
     infoplane(*command, *estimators, "--held-out", "held.npz")
     ds = ip.load("out")
     assert (ds["estimator"].values.tolist(), ds["layer"].values.tolist()) == (["binning", "exact"], ["hidden"])
-    data = np.load("data.npz")
+    with np.load("data.npz") as file:
+        data = dict(file)
     for epoch in ds["epoch"].values:
         t = np.tanh(data["inputs"] @ weights_of(epoch)["first"])
         for name, n in (("information", 64), ("held_out_information", 20)):

@@ -208,7 +208,8 @@ def test_a_disk_full_at_any_write_of_a_run_loses_nothing_that_was_finished(
     assert list(folder.rglob("*.partial")) == []
     store = Store.open(folder)
     for piece in store.pieces():
-        assert np.load(folder / "pieces" / piece.file_name)["curve_train_loss"].size
+        with np.load(folder / "pieces" / piece.file_name) as file:
+            assert file["curve_train_loss"].size
         assert store.read_piece(piece)
     if (folder / "results.nc").exists():
         assert ip.load(folder).sizes["epoch"]
