@@ -146,7 +146,7 @@ def folder_with_space(n_bytes: int) -> Path | None:
 
 
 def _is_in_memory(folder: str) -> bool:
-    """Say whether a folder lies on a file system in memory; where the system does not tell, it does not."""
+    """Return whether a folder is on a file system in memory; False if the system has no list of mounts."""
     try:
         lines = Path("/proc/mounts").read_text().splitlines()
     except OSError:

@@ -60,7 +60,7 @@ class Units:
         return {f"[{number}]": _at(array, axis, number) for number in range(array.shape[axis])}
 
     def __str__(self) -> str:
-        """Say what is done to activations; empty if nothing is."""
+        """Describe the reduction of activations; empty without one."""
         words = [_CHANNELS.get(self.channels, ""), _POSITIONS.get(self.positions, "")]
         if _is_whole(self.positions):
             words[1] = f"sequences are measured at position {self.positions}"

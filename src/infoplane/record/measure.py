@@ -76,9 +76,9 @@ def measure_set(
         source: gives the activations of a batch.
         estimators: what measures the layers.
         memory: bytes of activations and of a batch's forward pass held at once.
-        evaluate: what ``source`` runs, if it can tell its memory (``bytes_per_sample``) and make a ``trial``.
+        evaluate: what ``source`` runs, if it reports its memory (``bytes_per_sample``) and make a ``trial``.
         progress: shows how far it is.
-        view: to what each layer is reduced before it is measured.
+        view: the reduction of each layer before the measurement.
 
     Raises:
         InputError: for activations that cannot be used, or a single layer that is larger than ``memory``.
@@ -219,7 +219,7 @@ def _flags_of_run(name: str, seen: Look, evaluate: Any) -> dict[str, str]:
 
 
 def _plan(measured: MeasuredSet, evaluate: Any, memory: int, seen: Look) -> Plan:
-    """Choose how the model is run; a model that can tell its memory is asked for it, and is never run for it twice."""
+    """Choose batch size and passes of the model; the memory of its forward pass is measured at most once."""
     recorded = sum(first.nbytes for first in seen.first.values())
     whole = 0.0
     if hasattr(evaluate, "bytes_per_sample") and not seen.exact_size:

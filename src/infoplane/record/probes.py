@@ -18,7 +18,7 @@ Evaluate = Callable[[Any], Mapping[str, Any]]
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """An `Evaluate` that also tells of the batch norms of its model.
+    """An `Evaluate` that also reports the batch norms of its model.
 
     Attributes:
         function: evaluates the model on a batch.

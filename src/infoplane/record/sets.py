@@ -15,14 +15,14 @@ from infoplane.record._batches import joined
 from infoplane.record._labels import as_classes, ignored_rows
 
 SETS = ("measured", "held_out")
-"""The inputs that are measured, and a second set that is measured beside them."""
+"""Names of the measured inputs and of a second, held-out set."""
 
 HASHED_BYTES = 2**26
 """Inputs are looked at in pieces of about this size, so that no copy of all of them is made."""
 
 
 def measured_sets(inputs: Any, labels: Any, held_out: Any, **options: Any) -> dict[str, "MeasuredSet"]:
-    """Return the inputs that are measured, and those measured beside them, by the names of `SETS`.
+    """Return the measured inputs and the held-out inputs by the names of `SETS`.
 
     Args:
         inputs: the inputs.
